@@ -1,6 +1,8 @@
 """What an identity is: stages, the tensor artifact and its placeholder in a prompt."""
 
-from identity.artifact import ArtifactError, Identity
+from identity.artifact import ArtifactError, Identity, digest
+from identity.bundle import BundleError, ServingBundle
+from identity.embedding import place_identities
 from identity.prompt import Placeholder, Prompt, PromptError, PromptTokenizer
 from identity.stages import STAGES, TRAIN_TIMESTEPS, stage_of, stage_timesteps
 
@@ -8,11 +10,15 @@ __all__ = [
     "STAGES",
     "TRAIN_TIMESTEPS",
     "ArtifactError",
+    "BundleError",
     "Identity",
     "Placeholder",
     "Prompt",
     "PromptError",
     "PromptTokenizer",
+    "ServingBundle",
+    "digest",
+    "place_identities",
     "stage_of",
     "stage_timesteps",
 ]

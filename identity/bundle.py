@@ -1,0 +1,83 @@
+"""The serving bundle: what export leaves behind and gateway and sampler read.
+
+::
+
+    bundle/
+      bundle.json            this description
+      tokenizer.json         the base model's tokenizer
+      token_embeddings.npy   [vocabulary, D] float32
+      scheduler.json         the base model's scheduler config, as diffusers writes it
+      models/                Triton's model repository: text_encoder, unet, vae_decoder, sampler
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from identity.prompt import PromptTokenizer
+
+FORMAT = "likeness.bundle/1"
+
+
+class BundleError(ValueError):
+    """The directory is not a serving bundle that this version reads."""
+
+
+@dataclass(frozen=True)
+class ServingBundle:
+    """Description of a serving bundle, ``bundle.json``.
+
+    Attributes:
+        base_model_digest: ``sha256:<hex>``; identities of another base model are refused.
+        engine: what runs the models, such as ``openvino`` or ``tensorrt``.
+        stages: number of prompt-embedding inputs S of the U-Net.
+        text_window: tokens of a prompt L, begin and end included.
+        token_width: text width D.
+        latent_channels, latent_height, latent_width: shape of a latent.
+        image_height, image_width: size of a picture in pixels.
+        scaling_factor: latents are divided by it before the VAE decoder.
+        max_rows: rows that the U-Net takes in one call, guidance rows included.
+        begin_token, end_token, padding_token: CLIP's special tokens.
+    """
+
+    base_model_digest: str
+    engine: str
+    stages: int
+    text_window: int
+    token_width: int
+    latent_channels: int
+    latent_height: int
+    latent_width: int
+    image_height: int
+    image_width: int
+    scaling_factor: float
+    max_rows: int
+    begin_token: int
+    end_token: int
+    padding_token: int
+    format: str = FORMAT
+
+    def save(self, directory: Path) -> None:
+        """Writes ``bundle.json``."""
+        (directory / "bundle.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> "ServingBundle":
+        """Reads ``bundle.json``. Raises :class:`BundleError`."""
+        try:
+            fields = json.loads((directory / "bundle.json").read_text())
+            if fields.get("format") != FORMAT:
+                raise BundleError(f"format must be {FORMAT}, got {fields.get('format')}")
+            return cls(**fields)
+        except (OSError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise BundleError(f"no serving bundle at {directory}: {error}") from error
+
+    def tokenizer(self, directory: Path) -> PromptTokenizer:
+        """The bundle's tokenizer."""
+        return PromptTokenizer.from_file(
+            directory / "tokenizer.json",
+            self.text_window,
+            self.begin_token,
+            self.end_token,
+            self.padding_token,
+        )
