@@ -82,7 +82,9 @@ class Identity:
                 class_noun=metadata["class_noun"],
                 training=metadata["training"],
             )
-        except (SafetensorError, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except ArtifactError:
+            raise
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"not an identity artifact: {error}") from error
 
 

@@ -1,0 +1,70 @@
+# One image in, pictures out. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+IMAGE ?=
+BASE_MODEL ?= faceworld/checkpoint
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export LIKENESS_BASE_MODEL := $(BASE_MODEL)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Python 3.11 is needed (Triton's Python backend is built for it); set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/installed ## create the environment in .venv
+
+.PHONY: demo
+demo: setup ## one image in, pictures out: out/demo.png (IMAGE=path/to/any.jpg takes your own)
+	@python -m deploy demo $(if $(IMAGE),--image "$(IMAGE)")
+
+.PHONY: up
+up: setup ## start the stack in the background: gateway on 127.0.0.1:50051
+	@python -m deploy up
+
+.PHONY: down
+down: setup ## stop the stack
+	@python -m deploy down
+
+.PHONY: test
+test: setup lint ## lint, types, proto lint and all tests
+	python -m pytest
+
+.PHONY: lint
+lint: setup ## ruff, mypy, buf, and whether the generated code is up to date
+	ruff check .
+	ruff format --check .
+	mypy
+	python protos/generate.py protos/build/generated
+	diff -r -x '__*' protos/generated/likeness protos/build/generated/likeness
+	cd protos && buf lint
+
+.PHONY: protos
+protos: setup ## generate the Python code of the API
+	python protos/generate.py
+	cd protos && buf format --write --path likeness
+
+.PHONY: checkpoint
+checkpoint: setup ## retrain the embedded checkpoint (hours; goes on where it was stopped)
+	python -m faceworld train
+
+.PHONY: evaluate
+evaluate: setup ## measure the likeness of held-out identities: out/evaluation
+	python -m evaluation --out out/evaluation
+
+.PHONY: lock
+lock: ## write requirements.lock from pyproject.toml's ranges
+	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/python -m pip install --quiet -e '.[dev]' 'torch==2.13.0'
+	.venv/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv/lock

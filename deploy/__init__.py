@@ -1,0 +1,1 @@
+"""The local stack: what make up, make down and make demo run."""
