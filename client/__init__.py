@@ -1,0 +1,19 @@
+"""Python client and the `likeness` command line."""
+
+from client.client import DEFAULT_ADDRESS, LikenessClient
+from client.errors import FieldViolation, LikenessError
+from client.generation import Drawing
+from client.names import placeholder_bindings
+from client.training import Lesson, Training, TrainingUpdate
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "Drawing",
+    "FieldViolation",
+    "Lesson",
+    "LikenessClient",
+    "LikenessError",
+    "Training",
+    "TrainingUpdate",
+    "placeholder_bindings",
+]

@@ -1,0 +1,56 @@
+"""The connection to the service: how long calls wait, and what is tried again."""
+
+import json
+
+import grpc
+
+_RETRIED = {
+    "likeness.v1.IdentityService": (
+        "TrainIdentity",  # safe: the request id makes a second call return the first operation
+        "WatchTraining",
+        "GetIdentity",
+        "ListIdentities",
+    ),
+    "google.longrunning.Operations": (
+        "ListOperations",
+        "GetOperation",
+        "WaitOperation",
+        "CancelOperation",
+    ),
+}
+
+_RETRY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.2s",
+    "maxBackoff": "2s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", 64 * 2**20),  # 16 pictures in one answer
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    (
+        "grpc.service_config",
+        json.dumps(
+            {
+                "methodConfig": [
+                    {
+                        "name": [
+                            {"service": service, "method": method}
+                            for service, methods in _RETRIED.items()
+                            for method in methods
+                        ],
+                        "retryPolicy": _RETRY,
+                    }
+                ]
+            }
+        ),
+    ),
+)
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """A channel to `address`; calls that change nothing twice are tried again while it is away."""
+    return grpc.aio.insecure_channel(address, options=_OPTIONS)

@@ -1,0 +1,175 @@
+"""The `likeness` command. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.client import DEFAULT_ADDRESS, LikenessClient
+from client.json_output import JsonOutput
+from client.names import IDENTITIES, OPERATIONS, placeholder_bindings, resource_name
+from client.output import Output
+from client.pictures import picture_stem, save_picture
+from client.run import CommandRunner
+from client.terminal_output import TerminalOutput
+from client.training import TrainingUpdate
+from likeness.v1.generation_service_pb2 import GeneratedImage
+
+app = typer.Typer(
+    help="Learn a likeness from one image and draw it anywhere.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Address = Annotated[
+    str, typer.Option(envvar="LIKENESS_ADDRESS", metavar="HOST:PORT", help="Where the service is.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else.")]
+
+
+@app.command()
+def train(
+    image: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The picture to learn from.")
+    ],
+    name: Annotated[str, typer.Option(help="Name of the identity; <NAME> in prompts.")],
+    class_noun: Annotated[str, typer.Option(help="What it is: person, dog, ...")] = "person",
+    preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
+    seed: Annotated[int, typer.Option(help="Same seed, same identity.")] = 0,
+    address: Address = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Learn an identity from one image. Ctrl-C leaves the training running."""
+
+    def updates(client: LikenessClient) -> AsyncIterator[TrainingUpdate]:
+        return client.train(image, name, class_noun=class_noun, preset=preset, seed=seed)
+
+    CommandRunner(_output(as_json), address).follow_training(updates)
+
+
+@app.command()
+def watch(
+    operation: Annotated[str, typer.Argument(help="operations/...")],
+    address: Address = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Show the progress of a training until it is done."""
+    runner = CommandRunner(_output(as_json), address)
+    runner.follow_training(lambda client: client.watch(operation))
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help='Text such as "a photo of <ann> at the beach".')],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Where the pictures go.")],
+    images: Annotated[int | None, typer.Option(help="Number of pictures.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Weight of the prompt.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same picture.")] = None,
+    negative: Annotated[str, typer.Option(help="What to keep out of the picture.")] = "",
+    identity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD=IDENTITY", help="What <WORD> stands for; identities/WORD if not given."
+        ),
+    ] = None,
+    address: Address = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Draw pictures. Ctrl-C cancels the drawing."""
+    bindings = placeholder_bindings(prompt) | _parse_bindings(identity or [])
+    output = _output(as_json)
+
+    async def draw(client: LikenessClient) -> None:
+        async for event in client.stream_generate(
+            prompt,
+            bindings,
+            negative_prompt=negative,
+            images=images,
+            steps=steps,
+            guidance=guidance,
+            seed=seed,
+        ):
+            if isinstance(event, GeneratedImage):
+                stem = picture_stem(prompt, event.seed)
+                output.picture_saved(save_picture(out, stem, event.data, event.mime_type), event)
+            else:
+                output.generation_progress(event)
+
+    CommandRunner(output, address).run(draw)
+
+
+@app.command()
+def identities(address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+    """List the identities, newest first."""
+    output = _output(as_json)
+
+    async def list_all(client: LikenessClient) -> None:
+        output.identities([identity async for identity in client.list_identities()])
+
+    CommandRunner(output, address).run(list_all)
+
+
+@app.command()
+def operations(address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+    """List the trainings, newest first."""
+    output = _output(as_json)
+
+    async def list_all(client: LikenessClient) -> None:
+        output.trainings([training async for training in client.list_operations()])
+
+    CommandRunner(output, address).run(list_all)
+
+
+@app.command()
+def cancel(
+    operation: Annotated[str, typer.Argument(help="operations/...")],
+    address: Address = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """End a training."""
+    output, name = _output(as_json), resource_name(OPERATIONS, operation)
+
+    async def end(client: LikenessClient) -> None:
+        await client.cancel_operation(name)
+        output.done("cancelled", name)
+
+    CommandRunner(output, address).run(end)
+
+
+@app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="The identity.")],
+    address: Address = DEFAULT_ADDRESS,
+    as_json: AsJson = False,
+) -> None:
+    """Delete an identity with all that was learned; a training under way is cancelled."""
+    output, full_name = _output(as_json), resource_name(IDENTITIES, name)
+
+    async def remove(client: LikenessClient) -> None:
+        await client.delete_identity(full_name)
+        output.done("deleted", full_name)
+
+    CommandRunner(output, address).run(remove)
+
+
+def _output(as_json: bool) -> Output:
+    return JsonOutput() if as_json else TerminalOutput()
+
+
+def _parse_bindings(texts: list[str]) -> dict[str, str]:
+    """`ann=identities/x` as a binding. Raises `typer.BadParameter`."""
+    bindings = {}
+    for text in texts:
+        word, equals, name = text.partition("=")
+        if not (word and equals and name):
+            raise typer.BadParameter(f"{text!r} is not WORD=IDENTITY", param_hint="--identity")
+        bindings[word.strip("<>")] = name
+    return bindings
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="likeness")

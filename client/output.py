@@ -1,0 +1,46 @@
+"""What a command tells its caller; people and programs are told in different ways."""
+
+from pathlib import Path
+from typing import Protocol
+
+from client.errors import LikenessError
+from client.training import Training, TrainingUpdate
+from likeness.v1 import generation_service_pb2 as generation_pb
+from likeness.v1 import identity_service_pb2 as pb
+
+
+class Output(Protocol):
+    """Where the events of a command go."""
+
+    def training_started(self, operation: str) -> None:
+        """The service has taken a training over, or one is watched."""
+
+    def training_progress(self, update: TrainingUpdate) -> None:
+        """A training went on."""
+
+    def training_finished(self, identity: pb.Identity) -> None:
+        """A training ended well."""
+
+    def generation_progress(self, progress: generation_pb.GenerationProgress) -> None:
+        """A denoising step was done."""
+
+    def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
+        """A picture was written."""
+
+    def identities(self, identities: list[pb.Identity]) -> None:
+        """The identities that there are."""
+
+    def trainings(self, trainings: list[Training]) -> None:
+        """The trainings that there are."""
+
+    def done(self, event: str, name: str) -> None:
+        """Something was done to a resource, such as `deleted`."""
+
+    def interrupted(self, hint: str, operation: str | None) -> None:
+        """The user stopped the command; a training, if there is one, goes on."""
+
+    def failed(self, error: LikenessError | OSError, hint: str = "") -> None:
+        """The command ends with an error."""
+
+    def close(self) -> None:
+        """Takes down what moves on the screen."""

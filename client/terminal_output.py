@@ -1,0 +1,163 @@
+"""Progress bars and tables for people: results on stdout, what moves and errors on stderr."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from client.errors import LikenessError
+from client.records import identity_record, progress_record, training_record
+from client.training import Training, TrainingUpdate
+from likeness.v1 import generation_service_pb2 as generation_pb
+from likeness.v1 import identity_service_pb2 as pb
+
+_STATE_STYLES = {
+    "READY": "green",
+    "SUCCEEDED": "green",
+    "TRAINING": "cyan",
+    "RUNNING": "cyan",
+    "QUEUED": "yellow",
+    "FAILED": "red",
+    "CANCELLED": "dim",
+}
+
+
+_PIPE_WIDTH = 200  # columns of a table that goes into a file or another program
+
+
+class TerminalOutput:
+    """Implements `Output`."""
+
+    def __init__(self) -> None:
+        self._out = Console(soft_wrap=True, highlight=False)
+        if not self._out.is_terminal:
+            self._out.width = _PIPE_WIDTH
+        self._messages = Console(stderr=True, soft_wrap=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32, complete_style="cyan", finished_style="green"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            disable=not self._messages.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def training_started(self, operation: str) -> None:
+        self._messages.print(f"[dim]{operation}[/dim]")
+
+    def training_progress(self, update: TrainingUpdate) -> None:
+        record = progress_record(update.metadata)
+        facts = ""
+        if "loss" in record:
+            facts = f"loss {record['loss']:.4f}  {record['seconds_left']:.0f} s left"
+        if record.get("attempt", 1) > 1:
+            facts += f"  attempt {record['attempt']}"
+        if record["state"] == "QUEUED":
+            facts = "waiting for a free worker"
+        self._advance(
+            f"Training [b]{_short_name(record['identity'])}[/b]",
+            update.metadata.step,
+            update.metadata.total_steps,
+            facts,
+        )
+
+    def training_finished(self, identity: pb.Identity) -> None:
+        self.close()
+        name = _short_name(identity.name)
+        seconds = identity.ready_time.ToSeconds() - identity.create_time.ToSeconds()
+        self._out.print(f"[green]{identity.name}[/green] is ready, {seconds} s after the request.")
+        self._messages.print(f'Draw it: likeness generate "a photo of <{name}>" --out pictures')
+
+    def generation_progress(self, progress: generation_pb.GenerationProgress) -> None:
+        self._advance("Drawing", progress.step, progress.total_steps, "")
+
+    def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
+        size = f"{picture.width}x{picture.height}"
+        self._out.print(f"{escape(str(path))}  [dim]{size}, seed {picture.seed}[/dim]")
+
+    def identities(self, identities: list[pb.Identity]) -> None:
+        if not identities:
+            self._messages.print("There are no identities yet: likeness train IMAGE --name NAME")
+            return
+        table = _table("Identity", "State", "Noun", "Tokens", "Requested")
+        for identity in identities:
+            record = identity_record(identity)
+            tokens = f"{identity.stage_count} x 2 x {identity.token_width}"
+            table.add_row(
+                record["name"],
+                _state(record["state"]),
+                record.get("class_noun", ""),
+                tokens if identity.stage_count else "",
+                record.get("create_time", ""),
+            )
+        self._out.print(table)
+
+    def trainings(self, trainings: list[Training]) -> None:
+        if not trainings:
+            self._messages.print("There are no trainings.")
+            return
+        table = _table("Operation", "Identity", "State", "Step", "Loss", "Requested")
+        for training in trainings:
+            record = training_record(training)
+            steps = f"{record['step']}/{record['total_steps']}" if "step" in record else ""
+            table.add_row(
+                record["operation"],
+                record.get("identity", ""),
+                _state(record["state"]),
+                steps,
+                f"{record['loss']:.4f}" if "loss" in record else "",
+                record.get("create_time", ""),
+            )
+        self._out.print(table)
+
+    def done(self, event: str, name: str) -> None:
+        self._out.print(f"{name} {event}")
+
+    def interrupted(self, hint: str, operation: str | None) -> None:  # noqa: ARG002
+        self.close()
+        self._messages.print(escape(hint))
+
+    def failed(self, error: LikenessError | OSError, hint: str = "") -> None:
+        self.close()
+        self._messages.print(f"[bold red]Error:[/bold red] {escape(str(error))}")
+        if hint:
+            self._messages.print(escape(hint))
+
+    def close(self) -> None:
+        self._bar.stop()
+
+    def _advance(self, description: str, step: int, total: int, facts: str) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task(description, total=None, facts="")
+            self._bar.start()
+        self._bar.update(
+            self._task,
+            description=description,
+            completed=step,
+            total=total or None,
+            facts=facts,
+        )
+
+
+def _short_name(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _state(state: str) -> str:
+    style = _STATE_STYLES.get(state, "default")
+    return f"[{style}]{state.lower()}[/{style}]"
+
+
+def _table(*headers: str) -> Table:
+    return Table(*headers, box=None, header_style="bold", pad_edge=False)

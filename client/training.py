@@ -1,0 +1,90 @@
+"""A training as the service tells it: the operation, and what happens in it."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from google.longrunning import operations_pb2
+
+from client.errors import LikenessError
+from likeness.v1 import identity_service_pb2 as pb
+
+
+class Lesson(TypedDict, total=False):
+    """How to learn an identity. The service chooses whatever is left out.
+
+    Attributes:
+        class_noun: what the identity is, such as `person`.
+        preset: `default` or `paper`.
+        seed: the same image, preset and seed give the same identity.
+        request_id: UUID4; a second call with the same one returns the first training.
+    """
+
+    class_noun: str
+    preset: str
+    seed: int
+    request_id: str
+
+
+def train_request(
+    image: bytes | str | Path, identity_id: str, lesson: Lesson
+) -> pb.TrainIdentityRequest:
+    """The message; reads the image if it is a file's path."""
+    return pb.TrainIdentityRequest(
+        identity_id=identity_id,
+        image=image if isinstance(image, bytes) else Path(image).read_bytes(),
+        class_noun=lesson.get("class_noun", ""),
+        preset=lesson.get("preset", ""),
+        seed=lesson.get("seed", 0),
+        request_id=lesson.get("request_id") or str(uuid.uuid4()),
+    )
+
+
+@dataclass(frozen=True)
+class TrainingUpdate:
+    """One step on the way from image to identity.
+
+    Attributes:
+        operation: name of the training, `operations/{operation}`.
+        metadata: state, steps, losses and the time left.
+        identity: the learned identity; in the last update only.
+    """
+
+    operation: str
+    metadata: pb.TrainIdentityMetadata
+    identity: pb.Identity | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training operation at one moment.
+
+    Attributes:
+        name: `operations/{operation}`.
+        done: whether it has ended.
+        metadata: state, steps, losses and the time left.
+        identity: the learned identity, when it has ended well.
+        error: why it failed or was cancelled.
+    """
+
+    name: str
+    done: bool
+    metadata: pb.TrainIdentityMetadata
+    identity: pb.Identity | None
+    error: LikenessError | None
+
+    @classmethod
+    def from_operation(cls, operation: operations_pb2.Operation) -> "Training":
+        """Reads a long-running operation of `TrainIdentity`."""
+        metadata, response = pb.TrainIdentityMetadata(), pb.TrainIdentityResponse()
+        operation.metadata.Unpack(metadata)
+        failed = operation.HasField("error")
+        ended_well = operation.HasField("response") and operation.response.Unpack(response)
+        return cls(
+            name=operation.name,
+            done=operation.done,
+            metadata=metadata,
+            identity=response.identity if ended_well else None,
+            error=LikenessError.from_status(operation.error) if failed else None,
+        )
