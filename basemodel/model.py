@@ -1,0 +1,162 @@
+"""Loads a Stable Diffusion 1.x (or 2.x) in diffusers' format, with every weight frozen."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from basemodel.attention import SplitCrossAttention, install_cross_attention
+from basemodel.schedule import NoiseSchedule
+from basemodel.source import EXTRAS, BaseModelError, resolve, source_digest
+from identity import PromptTokenizer
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of CLIP's special tokens."""
+
+    begin: int
+    end: int
+    padding: int
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """The frozen parts, in evaluation mode, without gradients.
+
+    Attributes:
+        digest: ``sha256:<hex>`` of weights and configs.
+        text_encoder, unet, vae: transformers' CLIPTextModel, diffusers' UNet2DConditionModel (with
+            :class:`SplitCrossAttention`, so it takes ``encoder_hidden_states [B, L, 2D]``) and
+            AutoencoderKL.
+        schedule: noise schedule of the training timesteps.
+        scheduler_config: the checkpoint's scheduler config, as diffusers writes it.
+        tokenizer: prompts with placeholders to token ids.
+        tokenizer_json: the tokenizer in ``tokenizer.json``'s format.
+        special_tokens: begin, end, padding.
+        text_window: tokens of a prompt L.
+        token_width: text width D.
+        latent_shape: (channels, height, width) of a latent.
+        image_size: (height, width) of a picture in pixels.
+        scaling_factor: latents are multiplied by it after the VAE encoder.
+        initial_words: per class noun, words whose mean embedding an identity starts from.
+    """
+
+    digest: str
+    text_encoder: nn.Module
+    unet: nn.Module
+    vae: Any
+    schedule: NoiseSchedule
+    scheduler_config: Mapping[str, Any]
+    tokenizer: PromptTokenizer
+    tokenizer_json: str
+    special_tokens: SpecialTokens
+    text_window: int
+    token_width: int
+    latent_shape: tuple[int, int, int]
+    image_size: tuple[int, int]
+    scaling_factor: float
+    initial_words: Mapping[str, tuple[str, ...]]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.unet.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return next(self.unet.parameters()).dtype
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images ``[B, 3, H, W]`` in [-1, 1] to latents ``[B, C, h, w]``: the posterior's mean."""
+        with torch.no_grad():
+            latents: Tensor = self.vae.encode(images.to(self.device, self.dtype)).latent_dist.mean
+        return latents * self.scaling_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents ``[B, C, h, w]`` to images ``[B, 3, H, W]``, about [-1, 1]."""
+        with torch.no_grad():
+            images: Tensor = self.vae.decode(latents / self.scaling_factor).sample
+        return images
+
+
+def load(
+    source: str | Path,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> BaseModel:
+    """Loads a diffusers directory or hub id; all sizes come from its configs.
+
+    Raises:
+        BaseModelError: it is no Stable Diffusion 1.x or 2.x in safetensors.
+    """
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    directory = resolve(source)
+    scheduler_config = json.loads((directory / "scheduler/scheduler_config.json").read_text())
+    schedule = NoiseSchedule.from_config(scheduler_config)
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(directory / "tokenizer")
+        parts = [
+            kind.from_pretrained(
+                directory, subfolder=folder, use_safetensors=True, torch_dtype=dtype
+            )
+            .requires_grad_(False)
+            .eval()
+            .to(device)
+            for kind, folder in (
+                (CLIPTextModel, "text_encoder"),
+                (UNet2DConditionModel, "unet"),
+                (AutoencoderKL, "vae"),
+            )
+        ]
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BaseModelError(f"{source} can't be loaded: {error}") from error
+    text_encoder, unet, vae = parts
+    width = text_encoder.config.hidden_size
+    if unet.config.cross_attention_dim != width:
+        raise BaseModelError(
+            f"{source}: the U-Net attends to width {unet.config.cross_attention_dim}, "
+            f"the text encoder gives {width}"
+        )
+    install_cross_attention(unet, SplitCrossAttention())
+    window = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
+    special = SpecialTokens(tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    backend = tokenizer.backend_tokenizer
+    prompt_tokenizer = PromptTokenizer(backend, window, special.begin, special.end, special.padding)
+    height, width_of_latent = _pair(unet.config.sample_size)
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    return BaseModel(
+        digest=source_digest(directory),
+        text_encoder=text_encoder,
+        unet=unet,
+        vae=vae,
+        schedule=schedule,
+        scheduler_config=scheduler_config,
+        tokenizer=prompt_tokenizer,
+        tokenizer_json=backend.to_str(pretty=True),
+        special_tokens=special,
+        text_window=window,
+        token_width=width,
+        latent_shape=(unet.config.in_channels, height, width_of_latent),
+        image_size=(height * factor, width_of_latent * factor),
+        scaling_factor=vae.config.scaling_factor,
+        initial_words=_initial_words(directory),
+    )
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _initial_words(directory: Path) -> dict[str, tuple[str, ...]]:
+    if not (directory / EXTRAS).is_file():
+        return {}
+    extras = json.loads((directory / EXTRAS).read_text())
+    return {noun: tuple(words) for noun, words in extras.get("initial_words", {}).items()}

@@ -1,0 +1,71 @@
+"""Where a base model's files lie, and the digest that names it."""
+
+import hashlib
+from pathlib import Path
+
+WEIGHTS = (
+    "text_encoder/model.safetensors",
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+)
+CONFIGS = (
+    "scheduler/scheduler_config.json",
+    "text_encoder/config.json",
+    "unet/config.json",
+    "vae/config.json",
+)
+TOKENIZER = (
+    "tokenizer/merges.txt",
+    "tokenizer/special_tokens_map.json",
+    "tokenizer/tokenizer.json",
+    "tokenizer/tokenizer_config.json",
+    "tokenizer/vocab.json",
+)
+EXTRAS = "likeness.json"
+"""What this project adds to the format, optional: words that the model knows for a class noun."""
+
+
+class BaseModelError(ValueError):
+    """The source is no base model that can be used; the message says what is wrong."""
+
+
+def resolve(source: str | Path) -> Path:
+    """The local directory of a base model; a hub id is downloaded (or found in the hub's cache).
+
+    Raises:
+        BaseModelError: neither a directory nor a hub id, or a needed file is missing.
+    """
+    path = Path(source)
+    if not path.is_dir():
+        path = _download(str(source))
+    missing = [name for name in (*WEIGHTS, *CONFIGS) if not (path / name).is_file()]
+    if missing:
+        raise BaseModelError(f"{source}: no {missing[0]}; a base model is a diffusers directory")
+    return path
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    try:
+        wanted = [*WEIGHTS, *CONFIGS, *TOKENIZER, EXTRAS, "model_index.json"]
+        return Path(snapshot_download(hub_id, allow_patterns=wanted))
+    except (HFValidationError, RepositoryNotFoundError) as error:
+        raise BaseModelError(f"{hub_id} is neither a directory nor a hub id") from error
+    except OSError as error:
+        raise BaseModelError(f"{hub_id} can't be downloaded: {error}") from error
+
+
+def source_digest(directory: Path) -> str:
+    """``sha256:<hex>`` over the names and bytes of the files that define a base model.
+
+    Which files there are besides, and in which order the file system lists them, has no effect.
+    """
+    total = hashlib.sha256()
+    for name in sorted((*WEIGHTS, *CONFIGS, *TOKENIZER)):
+        if (directory / name).is_file():
+            with (directory / name).open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{name} {content}\n".encode())
+    return "sha256:" + total.hexdigest()

@@ -1,0 +1,52 @@
+"""A diffusers directory is loaded as it is, named by its digest, and anything else refused."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from basemodel import BaseModel, BaseModelError, load, source_digest
+
+
+def test_sizes_come_from_the_configs(base: BaseModel) -> None:
+    assert (base.text_window, base.token_width) == (77, 32)
+    assert (base.latent_shape, base.image_size) == ((4, 8, 8), (64, 64))
+    assert base.scaling_factor == 0.18215
+    assert base.initial_words == {"person": ("ada", "boris")}
+
+
+def test_everything_is_frozen(base: BaseModel) -> None:
+    for part in (base.text_encoder, base.unet, base.vae):
+        assert not part.training
+        assert not any(parameter.requires_grad for parameter in part.parameters())
+
+
+def test_digest_names_content_not_place(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(checkpoint, copy)
+    (copy / "README.md").write_text("other files have no effect")
+    assert source_digest(copy) == source_digest(checkpoint)
+    config = copy / "unet/config.json"
+    config.write_text(config.read_text() + " ")
+    assert source_digest(copy) != source_digest(checkpoint)
+
+
+def test_a_directory_without_weights_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(checkpoint, copy)
+    (copy / "vae/diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(BaseModelError, match=r"vae/diffusion_pytorch_model\.safetensors"):
+        load(copy)
+
+
+def test_neither_directory_nor_hub_id(tmp_path: Path) -> None:
+    with pytest.raises(BaseModelError, match="neither a directory nor a hub id"):
+        load(tmp_path / "no such directory")
+
+
+def test_latents_and_images_have_the_stated_shapes(base: BaseModel) -> None:
+    images = torch.zeros(2, 3, *base.image_size)
+    latents = base.encode(images)
+    assert latents.shape == (2, *base.latent_shape)
+    assert base.decode(latents).shape == images.shape
