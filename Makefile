@@ -26,7 +26,7 @@ setup: .venv/installed ## create the environment in .venv
 
 .PHONY: demo
 demo: setup ## one image in, pictures out: out/demo.png (IMAGE=path/to/any.jpg takes your own)
-	@python -m deploy demo $(if $(IMAGE),--image "$(IMAGE)")
+	@python -m deploy run -- python -m deploy.demo $(if $(IMAGE),--image "$(IMAGE)")
 
 .PHONY: up
 up: setup ## start the stack in the background: gateway on 127.0.0.1:50051

@@ -1,5 +1,6 @@
-"""``python -m deploy up | down | status``: the local stack."""
+"""``python -m deploy up | run | down | status``: the local stack."""
 
+import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -11,26 +12,38 @@ app = typer.Typer(add_completion=False, help="The local stack: Triton and the ga
 
 DEFAULT = StackConfig()
 Home = Annotated[Path, typer.Option(help="Directory of everything the stack writes.")]
+BaseModel = Annotated[
+    str, typer.Option(help="diffusers directory or hub id.", envvar="LIKENESS_BASE_MODEL")
+]
 
 
 @app.command()
-def up(
-    home: Home = DEFAULT.home,
-    base_model: Annotated[
-        str, typer.Option(help="diffusers directory or hub id.", envvar="LIKENESS_BASE_MODEL")
-    ] = DEFAULT.base_model,
-) -> None:
+def up(home: Home = DEFAULT.home, base_model: BaseModel = DEFAULT.base_model) -> None:
     """Start what does not run and return when all is ready."""
     config = StackConfig(home=home, base_model=base_model)
-    try:
-        Stack(config).up()
-    except StackError as error:
-        typer.echo(f"The stack is not up: {error}", err=True)
-        raise typer.Exit(1) from None
+    _start(Stack(config))
     typer.echo(
         f"Gateway on 127.0.0.1:{config.gateway_port}, "
         f"metrics on http://127.0.0.1:{config.metrics_port}/metrics, logs in {home}/logs"
     )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    command: list[str],
+    home: Home = DEFAULT.home,
+    base_model: BaseModel = DEFAULT.base_model,
+) -> None:
+    """Run a command with the stack up, and leave the stack as it was found."""
+    stack = Stack(StackConfig(home=home, base_model=base_model))
+    found = stack.running()
+    try:
+        _start(stack)
+        status = subprocess.run(command, check=False).returncode
+    finally:
+        if not found:
+            stack.down()
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -43,6 +56,14 @@ def down(home: Home = DEFAULT.home) -> None:
 def status(home: Home = DEFAULT.home) -> None:
     """Say which processes run."""
     typer.echo(" ".join(Stack(StackConfig(home=home)).running()) or "nothing runs")
+
+
+def _start(stack: Stack) -> None:
+    try:
+        stack.up()
+    except StackError as error:
+        typer.echo(f"The stack is not up: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":
