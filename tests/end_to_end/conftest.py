@@ -1,0 +1,78 @@
+"""The whole stack with the embedded checkpoint: real Triton, gateway and trainer processes."""
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from client import LikenessClient
+from deploy.stack import Stack, StackConfig
+from faceworld.judges import Judges
+from tests.support.ports import free_ports
+
+CHECKPOINT = Path(__file__).parents[2] / "faceworld" / "checkpoint"
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> StackConfig:
+    gateway, metrics, http, grpc, triton_metrics = free_ports(5)
+    return StackConfig(
+        home=tmp_path_factory.mktemp("stack"),
+        base_model=str(CHECKPOINT),
+        gateway_port=gateway,
+        metrics_port=metrics,
+        triton_http_port=http,
+        triton_grpc_port=grpc,
+        triton_metrics_port=triton_metrics,
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(config: StackConfig) -> Iterator[Stack]:
+    stack = Stack(config)
+    stack.up()
+    yield stack
+    stack.down()
+
+
+@pytest.fixture
+async def client(stack: Stack, config: StackConfig) -> AsyncIterator[LikenessClient]:
+    async with LikenessClient(f"127.0.0.1:{config.gateway_port}") as client:
+        yield client
+
+
+@pytest.fixture
+def kill(config: StackConfig) -> Callable[[str], None]:
+    """Kills a process of the stack, or the trainers, as the kernel would: kill -9."""
+
+    def kill_nine(name: str) -> None:
+        if name == "trainer":
+            pids = trainers(config.home)
+        else:
+            pids = [json.loads((config.home / "run" / f"{name}.json").read_text())["pid"]]
+        assert pids, f"no {name} runs"
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    return kill_nine
+
+
+def trainers(home: Path) -> list[int]:
+    """Pids of the trainers whose work lies under ``home``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"trainer" in command and any(str(home).encode() in word for word in command):
+            found.append(int(process.name))
+    return found
+
+
+@pytest.fixture(scope="session")
+def judges() -> Judges:
+    return Judges.load(CHECKPOINT / "judges")

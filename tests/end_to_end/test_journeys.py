@@ -1,0 +1,102 @@
+"""The product's two journeys, and what must survive on the way."""
+
+import asyncio
+import io
+from collections.abc import Callable
+
+import grpc
+import numpy as np
+import pytest
+from PIL import Image
+
+from client import LikenessClient, LikenessError
+from deploy.stack import Stack
+from faceworld import source_image
+from faceworld.judges import Judges
+from likeness.v1 import identity_service_pb2 as pb
+
+CANDIDATES = 8
+
+
+def png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def train(client: LikenessClient, image: bytes, name: str) -> pb.Identity:
+    identity = None
+    async for update in client.train(image, name):
+        identity = update.identity
+    assert identity is not None
+    return identity
+
+
+async def draw(client: LikenessClient, prompt: str, **drawing: object) -> list[Image.Image]:
+    pictures = await client.generate(prompt, seed=11, steps=20, **drawing)  # type: ignore[arg-type]
+    return [Image.open(io.BytesIO(picture.data)).convert("RGB") for picture in pictures]
+
+
+async def test_the_face_that_was_learned_is_the_face_that_is_drawn(
+    client: LikenessClient, judges: Judges
+) -> None:
+    sources = [source_image(index) for index in range(CANDIDATES)]
+    identity = await train(client, png(sources[3]), "ann")
+    assert identity.state == pb.Identity.STATE_READY
+    assert identity.stage_count == 5
+    drawn = await draw(client, "a photo of the face of <ann>", image_count=4)
+    likeness = judges.identity_embedding(drawn) @ judges.identity_embedding(sources).T
+    assert (np.asarray(likeness).argmax(axis=1) == 3).sum() >= 3
+    assert float(likeness[:, 3].mean()) > 0.5
+
+
+async def test_two_identities_and_plain_words_share_the_sampler(client: LikenessClient) -> None:
+    await train(client, png(source_image(5)), "bea")
+    await train(client, png(source_image(6)), "cid")
+    alone = await draw(client, "a photo of the face of <bea>")
+    together = await asyncio.gather(
+        draw(client, "a photo of the face of <bea>"),
+        draw(client, "a photo of the face of <cid>"),
+        draw(client, "a photo of a person at the beach", image_count=3),
+        draw(client, "a photo of <bea> and <cid>"),
+    )
+    difference = np.abs(np.asarray(alone[0], int) - np.asarray(together[0][0], int))
+    assert difference.max() <= 8, "a picture depends on its neighbours in the batch"
+
+
+@pytest.mark.parametrize("victim", ["gateway", "trainer"])
+async def test_a_training_survives_kill_nine(
+    client: LikenessClient, stack: Stack, kill: Callable[[str], None], victim: str
+) -> None:
+    killed = False
+    identity = None
+    training = await client.start_training(png(source_image(7)), f"survivor-{victim}")
+    async for update in client.watch(training.name):
+        if update.metadata.step >= 20 and not killed:
+            killed = True
+            kill(victim)
+            await asyncio.to_thread(stack.up)
+        identity = update.identity
+    assert killed
+    assert identity is not None
+    assert identity.state == pb.Identity.STATE_READY
+
+
+async def test_a_real_photograph_runs_through(client: LikenessClient) -> None:
+    from skimage import data
+
+    await train(client, png(Image.fromarray(data.astronaut())), "astronaut")
+    (picture,) = await draw(client, "a photo of <astronaut> holding a cup")
+    assert picture.size == (64, 64)
+
+
+async def test_a_lost_triton_is_told_and_mended(
+    client: LikenessClient, stack: Stack, kill: Callable[[str], None]
+) -> None:
+    kill("triton")
+    with pytest.raises(LikenessError) as caught:
+        await client.generate("a photo of a person", steps=5)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    await asyncio.to_thread(stack.up)
+    (picture,) = await draw(client, "a photo of a person")
+    assert picture.size == (64, 64)
