@@ -51,7 +51,7 @@ class TerminalOutput:
             console=Console(stderr=True),
             disable=not self._messages.is_terminal,
         )
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
 
     def training_started(self, operation: str) -> None:
         self._messages.print(f"[dim]{operation}[/dim]")
@@ -65,8 +65,8 @@ class TerminalOutput:
             facts += f"  attempt {record['attempt']}"
         if record["state"] == "QUEUED":
             facts = "waiting for a free worker"
-        self._advance(
-            f"Training [b]{_short_name(record['identity'])}[/b]",
+        self.advance(
+            f"Training [b]{_short_name(update.metadata.identity)}[/b]",
             update.metadata.step,
             update.metadata.total_steps,
             facts,
@@ -80,7 +80,7 @@ class TerminalOutput:
         self._messages.print(f'Draw it: likeness generate "a photo of <{name}>" --out pictures')
 
     def generation_progress(self, progress: generation_pb.GenerationProgress) -> None:
-        self._advance("Drawing", progress.step, progress.total_steps, "")
+        self.advance("Drawing", progress.step, progress.total_steps)
 
     def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
         size = f"{picture.width}x{picture.height}"
@@ -137,17 +137,12 @@ class TerminalOutput:
     def close(self) -> None:
         self._bar.stop()
 
-    def _advance(self, description: str, step: int, total: int, facts: str) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task(description, total=None, facts="")
+    def advance(self, description: str, step: int, total: int, facts: str = "") -> None:
+        """Moves the bar of this description, which appears at the first call."""
+        if description not in self._tasks:
+            self._tasks[description] = self._bar.add_task(description, total=None, facts="")
             self._bar.start()
-        self._bar.update(
-            self._task,
-            description=description,
-            completed=step,
-            total=total or None,
-            facts=facts,
-        )
+        self._bar.update(self._tasks[description], completed=step, total=total or None, facts=facts)
 
 
 def _short_name(name: str) -> str:

@@ -1,0 +1,5 @@
+"""``python -m client``: the `likeness` command."""
+
+from client.cli import main
+
+main()

@@ -1,0 +1,132 @@
+"""A gRPC server that a test can hold at any moment, which a real service does not allow."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from google.longrunning import operations_pb2
+from PIL import Image
+
+from likeness.v1 import generation_service_pb2 as generation_pb
+from likeness.v1 import generation_service_pb2_grpc as generation_grpc
+from likeness.v1 import identity_service_pb2 as pb
+from likeness.v1 import identity_service_pb2_grpc as identity_grpc
+
+OPERATION = "operations/7"
+
+
+def png(colour: str, side: int = 64) -> bytes:
+    """A picture of one colour."""
+    encoded = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def progress(step: int) -> pb.WatchTrainingResponse:
+    """A training at a step of 10."""
+    metadata = pb.TrainIdentityMetadata(
+        identity="identities/ann",
+        state=pb.TrainIdentityMetadata.STATE_RUNNING,
+        step=step,
+        total_steps=10,
+        loss=0.25,
+        seconds_left=3.0,
+        attempt=1,
+    )
+    return pb.WatchTrainingResponse(metadata=metadata)
+
+
+def success() -> pb.WatchTrainingResponse:
+    """The end of a training."""
+    response = progress(10)
+    response.metadata.state = pb.TrainIdentityMetadata.STATE_SUCCEEDED
+    response.identity.name = "identities/ann"
+    response.identity.state = pb.Identity.STATE_READY
+    response.identity.stage_count, response.identity.token_width = 5, 128
+    return response
+
+
+@dataclass
+class StandIn(identity_grpc.IdentityServiceServicer, generation_grpc.GenerationServiceServicer):
+    """Trainings take three messages, pictures three steps.
+
+    Attributes:
+        goes_on: trainings and drawings stop after their first message until it is set.
+        requests: what was asked, in order.
+        cancelled: set when a drawing was cancelled.
+    """
+
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    requests: list[object] = field(default_factory=list)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def TrainIdentity(  # noqa: N802
+        self, request: pb.TrainIdentityRequest, _context: grpc.aio.ServicerContext
+    ) -> operations_pb2.Operation:
+        self.requests.append(request)
+        return operations_pb2.Operation(name=OPERATION)
+
+    async def WatchTraining(  # noqa: N802
+        self, request: pb.WatchTrainingRequest, _context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.WatchTrainingResponse]:
+        self.requests.append(request)
+        yield progress(1)
+        await self.goes_on.wait()
+        yield progress(5)
+        yield success()
+
+    async def DeleteIdentity(  # noqa: N802
+        self, request: pb.DeleteIdentityRequest, context: grpc.aio.ServicerContext
+    ) -> pb.DeleteIdentityResponse:
+        await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
+        raise AssertionError
+
+    async def Generate(  # noqa: N802
+        self, request: generation_pb.GenerateRequest, _context: grpc.aio.ServicerContext
+    ) -> generation_pb.GenerateResponse:
+        self.requests.append(request)
+        return generation_pb.GenerateResponse(images=[_picture(request.spec, 0)])
+
+    async def StreamGenerate(  # noqa: N802
+        self, request: generation_pb.StreamGenerateRequest, _context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[generation_pb.StreamGenerateResponse]:
+        self.requests.append(request)
+        try:
+            for step in range(1, 4):
+                yield generation_pb.StreamGenerateResponse(
+                    progress=generation_pb.GenerationProgress(step=step, total_steps=3)
+                )
+                await self.goes_on.wait()
+            for index in range(request.spec.image_count or 1):
+                yield generation_pb.StreamGenerateResponse(image=_picture(request.spec, index))
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
+def _picture(spec: generation_pb.GenerationSpec, index: int) -> generation_pb.GeneratedImage:
+    return generation_pb.GeneratedImage(
+        data=png("teal"),
+        mime_type="image/png",
+        index=index,
+        seed=spec.seed + index,
+        width=64,
+        height=64,
+    )
+
+
+@asynccontextmanager
+async def serving(service: StandIn, port: int = 0) -> AsyncIterator[str]:
+    """Serves on loopback and gives the address; calls still under way break off at the end."""
+    server = grpc.aio.server()
+    identity_grpc.add_IdentityServiceServicer_to_server(service, server)
+    generation_grpc.add_GenerationServiceServicer_to_server(service, server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)

@@ -1,0 +1,152 @@
+"""The `likeness` command as a process: what it prints, writes and returns."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.client.command import interrupt, run, start
+from tests.client.stand_in import OPERATION, StandIn, png, serving
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    path = tmp_path / "source.png"
+    path.write_bytes(png("coral"))
+    return str(path)
+
+
+def _pictures(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.glob("**/*.png")}
+
+
+async def test_train_tells_people_the_result(image: str) -> None:
+    service = StandIn()
+    service.goes_on.set()
+    async with serving(service) as address:
+        finished = await run(address, "train", image, "--name", "ann", "--class-noun", "dog")
+    assert finished.code == 0
+    assert finished.stdout.startswith("identities/ann is ready")
+    assert OPERATION in finished.stderr
+    request = service.requests[0]
+    assert (request.class_noun, request.image) == ("dog", png("coral"))
+
+
+async def test_train_tells_programs_each_event(image: str) -> None:
+    service = StandIn()
+    service.goes_on.set()
+    async with serving(service) as address:
+        finished = await run(address, "train", image, "--name", "ann", "--json")
+    assert [line["event"] for line in finished.lines] == [
+        *("started", "progress", "progress", "progress", "progress", "finished")
+    ]
+    assert finished.lines[0]["operation"] == OPERATION
+    assert finished.lines[3]["step"] == 5
+    assert finished.lines[3]["loss"] == 0.25
+    assert finished.lines[-1]["identity"]["name"] == "identities/ann"
+    assert not finished.stderr
+
+
+async def test_ctrl_c_leaves_the_training_running(image: str) -> None:
+    async with serving(StandIn()) as address:
+        process = await start(address, "train", image, "--name", "ann", "--json")
+        assert process.stdout is not None
+        while b'"step"' not in await process.stdout.readline():
+            pass
+        finished = await interrupt(process)
+    assert finished.code == 130
+    assert finished.lines == [{"event": "interrupted", "operation": OPERATION}]
+    assert f"likeness watch {OPERATION}" in finished.stderr
+
+
+async def test_ctrl_c_cancels_the_drawing(tmp_path: Path) -> None:
+    service = StandIn()
+    async with serving(service) as address:
+        arguments = ("generate", "a photo of <ann>", "--out", str(tmp_path / "out"), "--json")
+        process = await start(address, *arguments)
+        assert process.stdout is not None
+        await process.stdout.readline()
+        finished = await interrupt(process)
+        await service.cancelled.wait()
+    assert finished.code == 130
+    assert not (tmp_path / "out").exists()
+
+
+async def test_pictures_never_replace_others(tmp_path: Path) -> None:
+    service = StandIn()
+    service.goes_on.set()
+    arguments = ("generate", "a photo of <ann>", "--out", str(tmp_path), "--seed", "5", "--json")
+    async with serving(service) as address:
+        first, second = await asyncio.gather(run(address, *arguments), run(address, *arguments))
+    names = {"a-photo-of-ann-seed5.png", "a-photo-of-ann-seed5-2.png"}
+    paths = {first.lines[-1]["path"], second.lines[-1]["path"]}
+    assert paths == {str(tmp_path / name) for name in names}
+    assert _pictures(tmp_path) == dict.fromkeys(names, png("teal"))
+
+
+async def test_options_reach_the_service(tmp_path: Path) -> None:
+    service = StandIn()
+    service.goes_on.set()
+    prompt = "<ann> next to <bob> and <cleo>"
+    options = ("--images", "2", "--steps", "20", "--guidance", "3.5", "--seed", "9")
+    negative = ("--negative", "hat")
+    bindings = ("--identity", "bob=identities/robert", "--identity", "cleo=cleopatra")
+    async with serving(service) as address:
+        out = ("--out", str(tmp_path))
+        finished = await run(address, "generate", prompt, *out, *options, *bindings, *negative)
+    assert finished.code == 0
+    assert len(_pictures(tmp_path)) == len(finished.stdout.splitlines()) == 2
+    spec = service.requests[0].spec
+    assert dict(spec.identities) == {
+        "ann": "identities/ann",
+        "bob": "identities/robert",
+        "cleo": "identities/cleopatra",
+    }
+    assert (spec.image_count, spec.steps, spec.guidance_scale, spec.seed) == (2, 20, 3.5, 9)
+    assert spec.negative_prompt == "hat"
+
+
+async def test_unset_options_are_left_to_the_service(tmp_path: Path) -> None:
+    service = StandIn()
+    service.goes_on.set()
+    async with serving(service) as address:
+        await run(address, "generate", "a cup", "--out", str(tmp_path))
+    spec = service.requests[0].spec
+    unset = ("image_count", "steps", "guidance_scale", "seed")
+    assert not any(spec.HasField(name) for name in unset)
+    assert not spec.identities
+
+
+async def test_an_unwritable_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    service = StandIn()
+    service.goes_on.set()
+    async with serving(service) as address:
+        out = str(tmp_path / "file" / "pictures")
+        finished = await run(address, "generate", "a cup", "--out", out)
+    assert finished.code == 1
+    assert out in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["train", "no-such-file.png", "--name", "ann"], "no-such-file.png"),
+        (["generate", "<ann>", "--out", "x", "--identity", "ann"], "WORD=IDENTITY"),
+        (["generate", "<ann>", "--out", "x", "--steps", "many"], "--steps"),
+    ],
+)
+async def test_wrong_usage_exits_with_2(arguments: list[str], named: str) -> None:
+    finished = await run("127.0.0.1:1", *arguments)
+    assert finished.code == 2
+    assert named in finished.stderr
+    assert not finished.stdout
+
+
+async def test_a_service_that_is_away_is_named() -> None:
+    finished = await run("127.0.0.1:1", "identities", "--json")
+    assert finished.code == 1
+    assert "the service at 127.0.0.1:1 can't be reached" in finished.stderr
+    assert "make up" in finished.stderr
+    assert [(line["event"], line["code"]) for line in finished.lines] == [("error", "UNAVAILABLE")]
