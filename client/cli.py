@@ -87,9 +87,9 @@ def generate(
             prompt,
             bindings,
             negative_prompt=negative,
-            images=images,
+            image_count=images,
             steps=steps,
-            guidance=guidance,
+            guidance_scale=guidance,
             seed=seed,
         ):
             if isinstance(event, GeneratedImage):

@@ -12,16 +12,16 @@ class Drawing(TypedDict, total=False):
 
     Attributes:
         negative_prompt: what to keep out of the picture.
-        images: number of pictures.
+        image_count: number of pictures.
         steps: denoising steps.
-        guidance: weight of classifier-free guidance; 1 switches it off.
+        guidance_scale: weight of classifier-free guidance; 1 switches it off.
         seed: of the first picture; the next ones count up from it.
     """
 
     negative_prompt: str
-    images: int | None
+    image_count: int | None
     steps: int | None
-    guidance: float | None
+    guidance_scale: float | None
     seed: int | None
 
 
@@ -34,8 +34,8 @@ def generation_spec(
         prompt=prompt,
         identities={word: resource_name(IDENTITIES, name) for word, name in bindings.items()},
         negative_prompt=drawing.get("negative_prompt", ""),
-        image_count=drawing.get("images"),
+        image_count=drawing.get("image_count"),
         steps=drawing.get("steps"),
-        guidance_scale=drawing.get("guidance"),
+        guidance_scale=drawing.get("guidance_scale"),
         seed=drawing.get("seed"),
     )

@@ -52,6 +52,7 @@ class TerminalOutput:
             disable=not self._messages.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._saved: list[str] = []  # said when the bar stands still
 
     def training_started(self, operation: str) -> None:
         self._messages.print(f"[dim]{operation}[/dim]")
@@ -60,7 +61,9 @@ class TerminalOutput:
         record = progress_record(update.metadata)
         facts = ""
         if "loss" in record:
-            facts = f"loss {record['loss']:.4f}  {record['seconds_left']:.0f} s left"
+            facts = f"loss {record['loss']:.4f}"
+        if record.get("seconds_left"):
+            facts += f"  {record['seconds_left']:.0f} s left"
         if record.get("attempt", 1) > 1:
             facts += f"  attempt {record['attempt']}"
         if record["state"] == "QUEUED":
@@ -84,7 +87,7 @@ class TerminalOutput:
 
     def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
         size = f"{picture.width}x{picture.height}"
-        self._out.print(f"{escape(str(path))}  [dim]{size}, seed {picture.seed}[/dim]")
+        self._saved.append(f"{escape(str(path))}  [dim]{size}, seed {picture.seed}[/dim]")
 
     def identities(self, identities: list[pb.Identity]) -> None:
         if not identities:
@@ -136,6 +139,9 @@ class TerminalOutput:
 
     def close(self) -> None:
         self._bar.stop()
+        for line in self._saved:
+            self._out.print(line)
+        self._saved.clear()
 
     def advance(self, description: str, step: int, total: int, facts: str = "") -> None:
         """Moves the bar of this description, which appears at the first call."""

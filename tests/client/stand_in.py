@@ -63,13 +63,15 @@ class StandIn(identity_grpc.IdentityServiceServicer, generation_grpc.GenerationS
     requests: list[object] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def TrainIdentity(  # noqa: N802
+    async def TrainIdentity(
         self, request: pb.TrainIdentityRequest, _context: grpc.aio.ServicerContext
     ) -> operations_pb2.Operation:
         self.requests.append(request)
-        return operations_pb2.Operation(name=OPERATION)
+        operation = operations_pb2.Operation(name=OPERATION)
+        operation.metadata.Pack(progress(0).metadata)
+        return operation
 
-    async def WatchTraining(  # noqa: N802
+    async def WatchTraining(
         self, request: pb.WatchTrainingRequest, _context: grpc.aio.ServicerContext
     ) -> AsyncIterator[pb.WatchTrainingResponse]:
         self.requests.append(request)
@@ -78,19 +80,19 @@ class StandIn(identity_grpc.IdentityServiceServicer, generation_grpc.GenerationS
         yield progress(5)
         yield success()
 
-    async def DeleteIdentity(  # noqa: N802
+    async def DeleteIdentity(
         self, request: pb.DeleteIdentityRequest, context: grpc.aio.ServicerContext
     ) -> pb.DeleteIdentityResponse:
         await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
         raise AssertionError
 
-    async def Generate(  # noqa: N802
+    async def Generate(
         self, request: generation_pb.GenerateRequest, _context: grpc.aio.ServicerContext
     ) -> generation_pb.GenerateResponse:
         self.requests.append(request)
         return generation_pb.GenerateResponse(images=[_picture(request.spec, 0)])
 
-    async def StreamGenerate(  # noqa: N802
+    async def StreamGenerate(
         self, request: generation_pb.StreamGenerateRequest, _context: grpc.aio.ServicerContext
     ) -> AsyncIterator[generation_pb.StreamGenerateResponse]:
         self.requests.append(request)
