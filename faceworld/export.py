@@ -1,0 +1,67 @@
+"""Writes the trained parts as a Stable Diffusion checkpoint in diffusers' format."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from faceworld.captions import CLASS_NOUN, NAMES
+from faceworld.identity import sample_identity
+from faceworld.model import FaceModel, build_scheduler
+
+
+def known_text_encoder(model: FaceModel, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """The text encoder with training identities 0, 1, ... as the meaning of NAMES."""
+    text = copy.deepcopy(model.text)
+    ids = tokenizer.convert_tokens_to_ids([f"{name}</w>" for name in NAMES])
+    looks = torch.stack(
+        [torch.from_numpy(sample_identity(seed).features()) for seed in range(len(NAMES))]
+    )
+    with torch.no_grad():
+        text.embeddings.token_embedding.weight[ids] = model.names(looks)
+    return text
+
+
+def build_pipeline(
+    model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer
+) -> StableDiffusionPipeline:
+    """The whole checkpoint, as diffusers knows it."""
+    return StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=known_text_encoder(model, tokenizer),
+        tokenizer=tokenizer,
+        unet=copy.deepcopy(model.unet),
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def export(
+    model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer, folder: Path
+) -> None:
+    """Writes a half precision checkpoint and swaps it in for what `folder` held before.
+
+    Judges in the old folder are kept.
+    """
+    fresh, stale = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    for path in (fresh, stale):
+        shutil.rmtree(path, ignore_errors=True)
+    pipeline = build_pipeline(model, copy.deepcopy(vae), tokenizer).to(torch.float16)
+    pipeline.save_pretrained(fresh)
+    words = {"initial_words": {CLASS_NOUN: list(NAMES)}}
+    (fresh / "likeness.json").write_text(json.dumps(words, indent=2) + "\n")
+    if (folder / "judges").exists():
+        shutil.copytree(folder / "judges", fresh / "judges")
+    if folder.exists():
+        os.rename(folder, stale)
+    os.rename(fresh, folder)
+    shutil.rmtree(stale, ignore_errors=True)
