@@ -5,8 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from identity import Placeholder
-
 
 def _transformer(text_encoder: nn.Module) -> Any:
     """The module that has ``embeddings``, ``encoder`` and ``final_layer_norm``.
@@ -40,21 +38,21 @@ def text_features(text_encoder: nn.Module, embeddings: Tensor) -> Tensor:
 
 
 def prompt_embeddings(
-    text_encoder: nn.Module, words: Tensor, placeholder: Placeholder, tokens: Tensor
+    text_encoder: nn.Module, words: Tensor, positions: Tensor, tokens: Tensor
 ) -> Tensor:
-    """U-Net conditioning of a prompt with one identity in it.
+    """U-Net conditioning of prompts with one identity in each.
 
     Args:
         text_encoder: the base model's.
-        words: ``[L, D]`` token embeddings of the prompt.
-        placeholder: where the identity stands.
-        tokens: ``[N, K, D]``: N vector groups, of K = 2 (keys, values) or 1 (both).
+        words: ``[N, L, D]`` token embeddings of the prompts.
+        positions: ``[N]`` where the identities stand.
+        tokens: ``[N, K, D]`` their vectors: K = 2 (for keys, for values) or 1 (for both).
 
     Returns:
         ``[N, L, 2D]``: features that give the keys beside those that give the values.
     """
-    groups, kinds, width = tokens.shape
-    placed = words.expand(groups * kinds, *words.shape).clone()
-    placed[:, placeholder.position] = tokens.reshape(groups * kinds, width).to(words.dtype)
-    features = text_features(text_encoder, placed).view(groups, kinds, *words.shape)
+    rows, kinds, _ = tokens.shape
+    placed = words[:, None].repeat(1, kinds, 1, 1)
+    placed[torch.arange(rows), :, positions] = tokens.to(words.dtype)
+    features = text_features(text_encoder, placed.flatten(0, 1)).view(rows, kinds, *words.shape[1:])
     return torch.cat([features[:, 0], features[:, -1]], dim=-1)

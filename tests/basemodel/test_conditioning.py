@@ -62,7 +62,8 @@ def test_prompt_embeddings_replace_one_position_per_stage_and_kind(base: BaseMod
     prompt = base.tokenizer("a photo of <ann> smiling", bound=["ann"])
     words = token_embeddings(base.text_encoder, torch.from_numpy(prompt.token_ids))
     tokens = torch.randn(5, 2, base.token_width, generator=torch.Generator().manual_seed(0))
-    ours = prompt_embeddings(base.text_encoder, words, prompt.placeholders[0], tokens)
+    positions = torch.full((5,), prompt.placeholders[0].position)
+    ours = prompt_embeddings(base.text_encoder, words.expand(5, -1, -1), positions, tokens)
     placed = place_identities(words.numpy(), prompt.placeholders, {"ann": tokens.numpy()}, 5)
     for stage in range(5):
         features = text_features(base.text_encoder, torch.from_numpy(placed[stage]))

@@ -1,0 +1,80 @@
+"""From the bytes of any photograph to the square that the base model sees."""
+
+import io
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from trainer.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS = 50_000_000
+MIN_SIDE = 32
+"""Pixels; below it a face has too few to be told from another."""
+
+PORTRAIT_CUT_ABOVE = 1 / 3
+"""Share of a portrait's surplus height cut above the square: heads are in the upper half."""
+
+
+def decode_image(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Decodes an image for a model of ``height`` x ``width`` pixels.
+
+    Orientation (EXIF) is applied, transparency laid on white, any mode made RGB. The picture is
+    cropped, never padded: bars would be learned, and would shrink the face. Sideways the crop is
+    centred; in a portrait two thirds of the surplus are cut below.
+
+    Returns:
+        ``[height, width, 3]`` uint8.
+
+    Raises:
+        InputError: not an image, damaged, or out of the limits above.
+    """
+    if len(data) > MAX_BYTES:
+        raise _fault(f"has {len(data)} bytes, the limit is {MAX_BYTES}")
+    if not data:
+        raise _fault("is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+            _check_size(image)
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            image = _to_rgb(image)
+    except Image.DecompressionBombError as error:
+        raise _fault(f"has too many pixels, the limit is {MAX_PIXELS}") from error
+    except UnidentifiedImageError as error:
+        raise _fault(f"is not a {', '.join(FORMATS)} image") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _fault("is damaged") from error
+    fitted = ImageOps.fit(
+        image, (width, height), Image.Resampling.LANCZOS, centering=(0.5, PORTRAIT_CUT_ABOVE)
+    )
+    return np.asarray(fitted)
+
+
+def _fault(message: str) -> InputError:
+    return InputError("INVALID_IMAGE", f"image: {message}")
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise _fault(f"has {width}x{height} pixels, the limit is {MAX_PIXELS}")
+    if min(width, height) < MIN_SIDE:
+        raise _fault(f"has {width}x{height} pixels, at least {MIN_SIDE}x{MIN_SIDE} are needed")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits of grey; Pillow's own conversion would clip them
+        grey = np.asarray(image).astype(np.float32).clip(0, 65535) / 257
+        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")

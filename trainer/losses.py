@@ -1,0 +1,39 @@
+"""The denoising loss (paper Eq. 5) and its weight over timesteps."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from basemodel import NoiseSchedule
+
+
+def masked_mean_square(difference: Tensor, mask: Tensor) -> Tensor:
+    """Mean square ``[B]`` of ``[B, C, h, w]`` over channels and the pixels of ``[B, 1, h, w]``."""
+    squared = difference.float().square().mean(dim=1, keepdim=True) * mask
+    return squared.sum(dim=(1, 2, 3)) / mask.sum(dim=(1, 2, 3)).clamp(min=1)
+
+
+def timestep_weight(
+    schedule: NoiseSchedule, timesteps: Tensor, kind: Literal["uniform", "balanced"]
+) -> Tensor:
+    """Weight ``[B]`` of the noise prediction's loss at timesteps ``[B]``.
+
+    ``uniform`` is Eq. 5 as it stands. ``balanced`` is ``min((1 + snr) / snr, 15) min(1, 5 / snr)
+    / 2``: near clean latents as in Min-SNR (2303.09556), and more at noisy timesteps, where layout
+    and colours are decided and the plain noise loss is nearly zero.
+    """
+    if kind == "uniform":
+        return torch.ones(timesteps.shape, device=timesteps.device)
+    signal, sigma = (part.flatten() for part in schedule.signal_and_noise(timesteps))
+    snr = (signal / sigma).square()
+    return ((1 + snr) / snr).clamp(max=15) * (5 / snr).clamp(max=1) / 2
+
+
+def stratified_timesteps(rows: int, total: int, generator: torch.Generator) -> Tensor:
+    """``[rows]`` timesteps in ``[0, total)``, one of each of ``rows`` equal parts of the range.
+
+    Each is uniform over all together; a batch covers early and late stages evenly.
+    """
+    parts = torch.arange(rows) + torch.rand(rows, generator=generator)
+    return (parts * (total / rows)).long().clamp(max=total - 1)

@@ -1,0 +1,51 @@
+"""The training prompts in tokens, with the identity's place left open."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from basemodel import BaseModel, text_features, token_embeddings
+from trainer.config import TrainingConfig
+from trainer.tokens import class_noun_token
+
+_WORD = "v"
+
+
+@dataclass(frozen=True)
+class TrainingPrompts:
+    """T prompts.
+
+    Attributes:
+        words: ``[T, L, D]`` token embeddings; at the placeholder stands the class noun.
+        positions: ``[T]`` of the placeholder.
+        regularised: ``[T, L]``, 1 at tokens under the attention loss (Table III: #1, #2, #3).
+        reference: ``[T, L, D]`` text features of the prompts with the class noun: what ``K_r``
+            is projected from. Frozen, so computed once.
+    """
+
+    words: Tensor
+    positions: Tensor
+    regularised: Tensor
+    reference: Tensor
+
+
+def training_prompts(base: BaseModel, config: TrainingConfig, class_noun: str) -> TrainingPrompts:
+    """Tokenises the prompts. Raises :class:`InputError` for the class noun."""
+    noun = class_noun_token(base, class_noun)
+    prompts = [base.tokenizer(text.format(f"<{_WORD}>"), [_WORD]) for text in config.prompts]
+    positions = torch.tensor([prompt.placeholders[0].position for prompt in prompts])
+    ids = torch.stack([torch.from_numpy(prompt.token_ids) for prompt in prompts])
+    ids[torch.arange(len(prompts)), positions] = noun
+    places = torch.arange(base.text_window)[None]
+    lengths = torch.tensor([prompt.length for prompt in prompts])[:, None]
+    regularised = {
+        "none": torch.zeros_like(ids, dtype=torch.bool),
+        "identity": places == positions[:, None],
+        "prompt": (places > 0) & (places < lengths - 1),  # begin, end and padding left out
+        "all": torch.ones_like(ids, dtype=torch.bool),
+    }[config.attention_loss]
+    with torch.no_grad():
+        words = token_embeddings(base.text_encoder, ids.to(base.device))
+        reference = text_features(base.text_encoder, words)
+    return TrainingPrompts(words, positions.to(base.device), regularised.to(base.device), reference)
