@@ -1,0 +1,1 @@
+"""Checkpoint to ONNX to engines to a Triton model repository."""

@@ -1,0 +1,1 @@
+"""The denoising loop that runs inside Triton: all requests in flight share each step's batch."""
