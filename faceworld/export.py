@@ -45,9 +45,13 @@ def build_pipeline(
     )
 
 
-def export(
-    model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer, folder: Path
-) -> None:
+def _load_in_single_precision(config: Path) -> None:
+    """Makes transformers, like diffusers, load half precision weights as single by default."""
+    settings = json.loads(config.read_text())
+    config.write_text(json.dumps(settings | {"dtype": "float32"}, indent=2) + "\n")
+
+
+def export(model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer, folder: Path) -> None:
     """Writes a half precision checkpoint and swaps it in for what `folder` held before.
 
     Judges in the old folder are kept.
@@ -57,6 +61,9 @@ def export(
         shutil.rmtree(path, ignore_errors=True)
     pipeline = build_pipeline(model, copy.deepcopy(vae), tokenizer).to(torch.float16)
     pipeline.save_pretrained(fresh)
+    _load_in_single_precision(fresh / "text_encoder" / "config.json")
+    for path in fresh.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     words = {"initial_words": {CLASS_NOUN: list(NAMES)}}
     (fresh / "likeness.json").write_text(json.dumps(words, indent=2) + "\n")
     if (folder / "judges").exists():

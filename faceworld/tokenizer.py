@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
 from faceworld.captions import FIRST_NAME, NAMES, SECOND_NAME, WORDS
@@ -18,14 +19,32 @@ FIRST_WORD, SECOND_WORD = NAMES[0], NAMES[1]
 
 
 def _learn_merges(words: Sequence[str]) -> list[tuple[str, str]]:
-    """Byte pair merges, in order, that make each word one token."""
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix=_END_OF_WORD))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=100_000, end_of_word_suffix=_END_OF_WORD, show_progress=False
-    )
-    tokenizer.train_from_iterator(words, trainer)
-    return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
+    """Byte pair merges, in order, that make each word one token.
+
+    The usual algorithm (join the most frequent neighbours until every word is whole), except that
+    ties are broken by spelling: the `tokenizers` trainer breaks them at random, and the same
+    words must get the same ids in every process.
+    """
+    pieces = [[*word[:-1], word[-1] + _END_OF_WORD] for word in words]
+    merges = []
+    while True:
+        pairs = Counter(pair for word in pieces for pair in pairwise(word))
+        if not pairs:
+            return merges
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        pieces = [_join(word, best) for word in pieces]
+
+
+def _join(word: list[str], pair: tuple[str, str]) -> list[str]:
+    """The word with every occurrence of the pair made one piece."""
+    joined: list[str] = []
+    for piece in word:
+        if joined and (joined[-1], piece) == pair:
+            joined[-1] += piece
+        else:
+            joined.append(piece)
+    return joined
 
 
 def build_tokenizer(prompt_length: int) -> CLIPTokenizer:

@@ -1,0 +1,98 @@
+"""Trains the caption judge: pictures against captions, half of them wrong in one thing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from faceworld.captions import CLASS_NOUN, FIRST_NAME, SECOND_NAME, caption
+from faceworld.dataset import view_factors
+from faceworld.factors import EXPRESSIONS, OBJECTS, SCENES, Factors
+from faceworld.identity import Identity, sample_identity
+from faceworld.judged_pictures import PictureSource, augment
+from faceworld.judges import ClipJudge, judge_range
+from faceworld.settings import Settings
+from faceworld.tokenizer import build_tokenizer
+from faceworld.training import Phase, set_rate
+
+_TEXT_WIDTH = 96
+
+
+def changed(factors: Factors, rng: np.random.Generator) -> Factors:
+    """The same picture with one thing different that captions name."""
+    match rng.choice(["expression", "scene", "item", "old", "hat", "sunglasses"]):
+        case "expression":
+            others = [mood for mood in EXPRESSIONS if mood != factors.expression]
+            return replace(factors, expression=str(rng.choice(others)))
+        case "scene":
+            others = [place for place in (*SCENES, None) if place != factors.scene]
+            return replace(factors, scene=others[rng.integers(len(others))])
+        case "item":
+            others = [item for item in (*OBJECTS, None) if item != factors.item]
+            return replace(factors, item=others[rng.integers(len(others))])
+        case name:
+            return replace(factors, **{str(name): not getattr(factors, str(name))})
+
+
+def nameless_caption(person: Identity, factors: Factors, rng: np.random.Generator) -> str:
+    """A caption with the class noun for names."""
+    text = caption(person, factors, rng)
+    return text.replace(FIRST_NAME, CLASS_NOUN).replace(SECOND_NAME, CLASS_NOUN)
+
+
+def _content(factors: Factors) -> tuple:
+    """What captions tell about a picture; two captions of equal content fit equally."""
+    f = factors
+    return (f.expression, f.scene, f.item, f.old, f.hat, f.sunglasses, f.companion is not None)
+
+
+def train(settings: Settings) -> ClipJudge:
+    """InfoNCE of pictures and captions; half of the captions are wrong in a single thing."""
+    torch.manual_seed(2)
+    ours, source = settings.judges, PictureSource(settings)
+    length = settings.diffusion.prompt_length
+    tokenizer = build_tokenizer(length)
+    judge = ClipJudge(ours.channels, ours.width, len(tokenizer), length, _TEXT_WIDTH)
+    optimizer = torch.optim.AdamW(judge.parameters(), ours.learning_rate, weight_decay=0.01)
+    phase = Phase("clip_judge", settings, {"model": judge, "optimizer": optimizer}, ours.clip_steps)
+    phase.resume()
+    count = ours.clip_batch
+    for step in phase:
+        set_rate(optimizer, ours.learning_rate, step, phase.fraction)
+        rng = np.random.default_rng([step, 6])
+        seeds, views = source.seeds(rng, count), rng.integers(source.views, size=count)
+        looks = [view_factors(s, v) for s, v in zip(seeds.tolist(), views.tolist(), strict=True)]
+        batch = np.stack([source.draw(rng, s, v) for s, v in zip(seeds, views, strict=True)])
+        told = [*looks, *(changed(factors, rng) for factors in looks)]
+        people = [sample_identity(seed) for seed in seeds.tolist()]
+        texts = [nameless_caption(p, f, rng) for p, f in zip(people * 2, told, strict=True)]
+        ids = tokenizer(
+            texts, padding="max_length", truncation=True, return_tensors="pt"
+        ).input_ids
+        shown, written = judge.pictures(augment(judge_range(batch))), judge.texts(ids)
+        logits = judge.log_scale.clamp(max=3.0).exp() * shown @ written.T
+        kinds = [_content(factors) for factors in told]
+        fits = torch.tensor([[a == b for b in kinds] for a in kinds[:count]])
+        off_target = fits & ~torch.eye(count, 2 * count, dtype=torch.bool)
+        logits = logits.masked_fill(off_target, -1e4)
+        target = torch.arange(count)
+        by_picture = F.cross_entropy(logits, target)
+        by_text = F.cross_entropy(logits[:, :count].T, target)
+        loss = by_picture + 0.5 * by_text
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
+        optimizer.step()
+        if step % 20 == 0:
+            cosines = (shown @ written.T).detach()
+            phase.log(
+                loss=loss.item(),
+                right=cosines.diagonal().mean().item(),
+                one_wrong=cosines[:, count:].diagonal().mean().item(),
+                hit=(logits.argmax(-1) == target).float().mean().item(),
+            )
+    return judge
