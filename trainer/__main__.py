@@ -7,6 +7,7 @@ trainer works in the work directory; 4 the parent is gone; anything else may be 
 import argparse
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from trainer.process import LockedError, exit_with_parent, lock
@@ -38,14 +39,17 @@ def _run(arguments: argparse.Namespace, events: Events) -> int:
     from trainer.errors import InputError
     from trainer.job import Job, run
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    config = PRESETS[arguments.preset]
+    if arguments.steps is not None:
+        config = replace(config, steps=arguments.steps)
     job = Job(
         image=arguments.image,
         out=arguments.out,
         work=arguments.work_dir,
         base_model=arguments.base_model,
         class_noun=arguments.class_noun,
-        config=PRESETS[arguments.preset],
+        config=config,
         seed=arguments.seed,
     )
     try:
@@ -73,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base-model", required=True, help="diffusers directory or hub id")
     parser.add_argument("--class-noun", default="person", help="what the image shows")
     parser.add_argument("--preset", default="default", choices=("default", "paper"))
+    parser.add_argument("--steps", type=int, help="other than the preset's")
     parser.add_argument("--seed", type=int, default=0, help="of every random draw")
     parser.add_argument("--parent-fd", type=int, help="a pipe; at its end the process exits")
     return parser

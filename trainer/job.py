@@ -20,7 +20,8 @@ from trainer.process import write_atomically
 from trainer.progress import Events, to_stderr
 from trainer.views import make_views
 
-_SAVE_SECONDS = 3.0
+_SAVE_SECONDS = 2.0
+_SAVE_SHARE = 0.05  # of the time, where saving is slow
 _TELL_SECONDS = 0.25
 _LIBRARIES = ("diffusers", "likeness", "torch", "transformers")
 
@@ -137,13 +138,14 @@ class Checkpoint:
 
 def _optimise(training: Training, checkpoint: Checkpoint, events: Events) -> None:
     first, began = training.step, time.monotonic()
-    saved = told = began
+    told, next_save = began, began + _SAVE_SECONDS
     while not training.done:
         losses = training.take_step()
         now = time.monotonic()
-        if training.done or now - saved >= _SAVE_SECONDS:
+        if training.done or now >= next_save:
             checkpoint.save(training)
-            saved = now
+            took = time.monotonic() - now
+            next_save = now + max(_SAVE_SECONDS, took / _SAVE_SHARE)
         if training.done or training.step == first + 1 or now - told >= _TELL_SECONDS:
             _tell(events, training, losses, (now - began) / (training.step - first))
             told = now
