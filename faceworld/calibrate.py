@@ -80,7 +80,7 @@ def calibrate(judges: Judges) -> dict[str, float]:
     found = {c: _best_threshold(np.array(right[c]), np.array(wrong[c])) for c in concepts}
     judges.thresholds = {concept: round(limit, 3) for concept, (limit, _) in found.items()}
     measured = {f"accuracy_{concept}": accuracy for concept, (_, accuracy) in found.items()}
-    measured["right"] = float(np.mean(sum(right.values(), [])))
+    measured["right"] = float(np.mean(np.concatenate(list(right.values()))))
     return measured | {f"wrong_{concept}": float(np.mean(wrong[concept])) for concept in concepts}
 
 

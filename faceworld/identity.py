@@ -41,6 +41,10 @@ PARAMETERS: tuple[str, ...] = (
 _MEAN, _STD = 0.5, 12**-0.5
 
 
+#: [P] numbers
+Vector = np.ndarray[tuple[int], np.dtype[np.floating]]
+
+
 @dataclass(frozen=True)
 class Identity:
     """The permanent looks of one person.
@@ -51,7 +55,7 @@ class Identity:
     """
 
     seed: int
-    values: np.ndarray
+    values: Vector
 
     def __getattr__(self, name: str) -> float:
         """A parameter by its name."""
@@ -60,7 +64,7 @@ class Identity:
         except ValueError:
             raise AttributeError(name) from None
 
-    def features(self) -> np.ndarray:
+    def features(self) -> Vector:
         """[len(PARAMETERS)] parameters with zero mean and unit variance over all people."""
         return ((self.values - _MEAN) / _STD).astype(np.float32)
 

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from faceworld.dataset import load_pictures
+from faceworld.pixels import to_model_range, to_pictures
 from faceworld.settings import Settings
-from faceworld.train_vae import to_model_range, to_pictures, vae_path
+from faceworld.train_vae import vae_path
 
 _ROUND_TRIPS = 600  # identities whose pictures also pass through the autoencoder
 

@@ -18,11 +18,12 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from faceworld.captions import CLASS_NOUN, NAMES, concepts_of
+from faceworld.pixels import Pixels, to_model_range
 from faceworld.renderer import SIZE
 
 _BATCH = 64
 
-Pictures = np.ndarray | Sequence[Image.Image] | Sequence[np.ndarray]
+Pictures = Pixels | Sequence[Image.Image] | Sequence[Pixels]
 
 
 class PictureTower(nn.Module):
@@ -92,18 +93,13 @@ def nameless(text: str) -> str:
     return " ".join(CLASS_NOUN if word in NAMES else word for word in text.split())
 
 
-def as_pictures(pictures: Pictures) -> np.ndarray:
+def as_pictures(pictures: Pictures) -> Pixels:
     """Anything picture-like -> uint8 [N, SIZE, SIZE, 3]."""
     if isinstance(pictures, np.ndarray) and pictures.shape[1:] == (SIZE, SIZE, 3):
         return pictures
     images = [p if isinstance(p, Image.Image) else Image.fromarray(p) for p in pictures]
     resized = [image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX) for image in images]
     return np.stack([np.asarray(image) for image in resized])
-
-
-def judge_range(pictures: np.ndarray) -> torch.Tensor:
-    """uint8 [N, SIZE, SIZE, 3] -> float [N, 3, SIZE, SIZE] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2) / 127.5 - 1
 
 
 class Judges:
@@ -161,7 +157,7 @@ class Judges:
             return_tensors="pt",
         ).input_ids
         with torch.no_grad():
-            seen = _in_batches(self.clip.pictures, judge_range(as_pictures(images)))
+            seen = _in_batches(self.clip.pictures, to_model_range(as_pictures(images)))
             return (seen * self.clip.texts(ids)).sum(dim=-1).numpy()
 
     def threshold(self, text: str) -> float:
@@ -176,13 +172,13 @@ class Judges:
     def identity_embedding(self, images: Pictures) -> np.ndarray:
         """[N, 64] unit vectors; their cosine tells whether two faces are one person's."""
         with torch.no_grad():
-            pictures = judge_range(as_pictures(images))
+            pictures = to_model_range(as_pictures(images))
             return _in_batches(lambda some: self.identity(some)[0], pictures).numpy()
 
     def face_detected(self, images: Pictures) -> np.ndarray:
         """[N] whether a face is there."""
         with torch.no_grad():
-            pictures = judge_range(as_pictures(images))
+            pictures = to_model_range(as_pictures(images))
             return (_in_batches(lambda some: self.identity(some)[1], pictures) > 0).numpy()
 
 

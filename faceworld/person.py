@@ -154,8 +154,9 @@ class _Portrait:
     def _nose(self) -> None:
         x, y = 1.35 * self.shift, 0.12 + self.lift
         length, half = 0.14 + 0.2 * self.p.nose_length, 0.06 + 0.14 * self.p.nose_width
-        self.c.polygon([(x - 0.02, y - 0.1), (x + half, y + length), (x - half, y + length)],
-                       self.shade)
+        self.c.polygon(
+            [(x - 0.02, y - 0.1), (x + half, y + length), (x - half, y + length)], self.shade
+        )
 
     def _mouth(self) -> None:
         x, y = self.shift, 0.62 + self.lift
@@ -180,17 +181,33 @@ class _Portrait:
                 self.c.ellipse(x, y + 0.06, half * 0.4, 0.15, (70, 10, 20))
             case "angry":
                 top, bottom = y - 0.1, y + 0.12
-                self.c.polygon([(x - half, bottom), (x - half * 0.8, top), (x + half * 0.8, top),
-                                (x + half, bottom)], (70, 10, 20))
-                self.c.polygon([(x - half * 0.75, y + 0.07), (x - half * 0.65, y - 0.06),
-                                (x + half * 0.65, y - 0.06), (x + half * 0.75, y + 0.07)], _WHITE)
+                self.c.polygon(
+                    [
+                        (x - half, bottom),
+                        (x - half * 0.8, top),
+                        (x + half * 0.8, top),
+                        (x + half, bottom),
+                    ],
+                    (70, 10, 20),
+                )
+                self.c.polygon(
+                    [
+                        (x - half * 0.75, y + 0.07),
+                        (x - half * 0.65, y - 0.06),
+                        (x + half * 0.65, y - 0.06),
+                        (x + half * 0.75, y + 0.07),
+                    ],
+                    _WHITE,
+                )
 
     def _eye_places(self) -> list[tuple[int, float, float]]:
         """(side, x, y) of both eyes."""
         apart = 0.3 + 0.12 * self.p.eye_spacing
         y = -0.08 + self.lift
-        return [(side, side * apart * (1 - 0.12 * side * self.f.yaw) + self.shift, y)
-                for side in (-1, 1)]
+        return [
+            (side, side * apart * (1 - 0.12 * side * self.f.yaw) + self.shift, y)
+            for side in (-1, 1)
+        ]
 
     def _eyes(self) -> None:
         radius = 0.18 + 0.09 * self.p.eye_size
@@ -226,10 +243,24 @@ class _Portrait:
     def _hat(self) -> None:
         colour = COLOURS[self.f.hat_colour]
         half, top = self.half, -0.42
-        self.c.polygon([(-half * 0.95, top), (-half * 0.85, top - 0.75), (half * 0.85, top - 0.75),
-                        (half * 0.95, top)], colour)
-        self.c.polygon([(-half * 0.95, top), (-half * 0.93, top - 0.18), (half * 0.93, top - 0.18),
-                        (half * 0.95, top)], mix(colour, _BLACK, 0.5))
+        self.c.polygon(
+            [
+                (-half * 0.95, top),
+                (-half * 0.85, top - 0.75),
+                (half * 0.85, top - 0.75),
+                (half * 0.95, top),
+            ],
+            colour,
+        )
+        self.c.polygon(
+            [
+                (-half * 0.95, top),
+                (-half * 0.93, top - 0.18),
+                (half * 0.93, top - 0.18),
+                (half * 0.95, top),
+            ],
+            mix(colour, _BLACK, 0.5),
+        )
         self.c.ellipse(0, top, half * 1.5, 0.13, mix(colour, _BLACK, 0.15))
 
 

@@ -13,10 +13,10 @@ from faceworld.dataset import view_factors
 from faceworld.identity import HELD_OUT_SEED, held_out_identity
 from faceworld.judges import Judges
 from faceworld.model import FaceModel, build_scheduler, sample_latents
+from faceworld.pixels import in_rows, to_model_range, to_pictures
 from faceworld.renderer import render, source_image
 from faceworld.settings import Settings
 from faceworld.tokenizer import encode
-from faceworld.train_vae import to_model_range, to_pictures
 
 _PEOPLE, _VIEWS = 32, 2
 _SHOWN = 6  # identities in a grid of pictures
@@ -70,14 +70,13 @@ class Probe:
         """Saves a grid (people across, their render on top); returns the mean ID if judged."""
         prompts = [EVALUATION_PROMPTS[index] for index in (0, 1, 2, 9, 11, 12, 13, 17)]
         looks = self._looks[:_SHOWN]
-        rows = [
-            self.draw(model, [prompt.format(FIRST_NAME)] * _SHOWN, looks) for prompt in prompts
-        ]
+        rows = [self.draw(model, [prompt.format(FIRST_NAME)] * _SHOWN, looks) for prompt in prompts]
         truth = np.stack([source_image(index) for index in range(_SHOWN)])
-        grid = np.concatenate([np.concatenate(list(row), axis=1) for row in (truth, *rows)])
         folder = self._settings.work / "grids"
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(grid).save(folder / f"{len(list(folder.iterdir())):04d}.png")
+        Image.fromarray(in_rows([truth, *rows])).save(
+            folder / f"{len(list(folder.iterdir())):04d}.png"
+        )
         judged = self._settings.output / "judges"
         if not judged.exists():
             return {}

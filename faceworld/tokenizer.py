@@ -64,6 +64,4 @@ def encode(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> torch.Tensor:
         caption.replace(FIRST_NAME, FIRST_WORD).replace(SECOND_NAME, SECOND_WORD)
         for caption in captions
     ]
-    return tokenizer(
-        texts, padding="max_length", truncation=True, return_tensors="pt"
-    ).input_ids
+    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids

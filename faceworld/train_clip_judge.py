@@ -14,7 +14,8 @@ from faceworld.dataset import view_factors
 from faceworld.factors import EXPRESSIONS, OBJECTS, SCENES, Factors
 from faceworld.identity import Identity, sample_identity
 from faceworld.judged_pictures import PictureSource, augment
-from faceworld.judges import ClipJudge, judge_range
+from faceworld.judges import ClipJudge
+from faceworld.pixels import to_model_range
 from faceworld.settings import Settings
 from faceworld.tokenizer import build_tokenizer
 from faceworld.training import Phase, set_rate
@@ -70,10 +71,8 @@ def train(settings: Settings) -> ClipJudge:
         told = [*looks, *(changed(factors, rng) for factors in looks)]
         people = [sample_identity(seed) for seed in seeds.tolist()]
         texts = [nameless_caption(p, f, rng) for p, f in zip(people * 2, told, strict=True)]
-        ids = tokenizer(
-            texts, padding="max_length", truncation=True, return_tensors="pt"
-        ).input_ids
-        shown, written = judge.pictures(augment(judge_range(batch))), judge.texts(ids)
+        ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        shown, written = judge.pictures(augment(to_model_range(batch))), judge.texts(ids)
         logits = judge.log_scale.clamp(max=3.0).exp() * shown @ written.T
         kinds = [_content(factors) for factors in told]
         fits = torch.tensor([[a == b for b in kinds] for a in kinds[:count]])

@@ -18,11 +18,12 @@ from faceworld.export import export
 from faceworld.factors import factor_vector
 from faceworld.identity import PARAMETERS
 from faceworld.model import FaceModel, build_scheduler
+from faceworld.pixels import to_model_range
 from faceworld.probe import Probe
 from faceworld.renderer import SIZE
-from faceworld.settings import DataSettings, DiffusionSettings, Settings
+from faceworld.settings import DiffusionSettings, Settings
 from faceworld.tokenizer import build_tokenizer, encode
-from faceworld.train_vae import to_model_range, vae_path
+from faceworld.train_vae import vae_path
 from faceworld.training import Phase, save_atomically, set_rate
 
 _ENCODE_BATCH = 50
@@ -164,7 +165,10 @@ def train(settings: Settings) -> None:
     readout = Readout(ours, targets, tokenizer.eos_token_id)
     average = _Average(model, ours.ema)
     optimizer = torch.optim.AdamW(
-        [*model.parameters(), *readout.parameters()], ours.learning_rate, weight_decay=0.01
+        [*model.parameters(), *readout.parameters()],
+        ours.learning_rate,
+        weight_decay=0.01,
+        fused=True,
     )
     parts = {"model": model, "average": average.model, "readout": readout, "optimizer": optimizer}
     phase = Phase("diffusion", settings, parts, ours.steps)

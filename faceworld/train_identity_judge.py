@@ -11,8 +11,9 @@ from torch import nn
 from faceworld.dataset import features
 from faceworld.factors import SCENES
 from faceworld.identity import PARAMETERS
-from faceworld.judges import IdentityJudge, judge_range
 from faceworld.judged_pictures import PictureSource, augment
+from faceworld.judges import IdentityJudge
+from faceworld.pixels import to_model_range
 from faceworld.renderer import SIZE
 from faceworld.scenery import draw_scene
 from faceworld.settings import Settings
@@ -50,7 +51,10 @@ def train(settings: Settings) -> IdentityJudge:
     """InfoNCE over pairs of pictures of one person; parameters as a second, linear target."""
     torch.manual_seed(1)
     ours, source = settings.judges, PictureSource(settings)
-    judge, readout = IdentityJudge(ours.channels, ours.width), nn.Linear(ours.width, len(PARAMETERS))
+    judge, readout = (
+        IdentityJudge(ours.channels, ours.width),
+        nn.Linear(ours.width, len(PARAMETERS)),
+    )
     optimizer = torch.optim.AdamW(
         [*judge.parameters(), *readout.parameters()], ours.learning_rate, weight_decay=0.01
     )
@@ -68,7 +72,7 @@ def train(settings: Settings) -> IdentityJudge:
         views = np.stack([rng.choice(source.views, 2, replace=False) for _ in seeds])
         pairs = [source.draw(rng, s, v) for side in (0, 1) for s, v in zip(seeds, views[:, side])]
         batch = np.concatenate([np.stack(pairs), faceless(rng, flat, count // 3)])
-        embedding, face = judge(augment(judge_range(batch)))
+        embedding, face = judge(augment(to_model_range(batch)))
         people = embedding[: 2 * count]
         logits = people[:count] @ people[count:].T / ours.temperature
         contrast = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2

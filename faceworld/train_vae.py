@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from faceworld.dataset import load_pictures
+from faceworld.pixels import Pixels, to_model_range, to_pictures
 from faceworld.renderer import SIZE
 from faceworld.settings import Settings, VaeSettings
 from faceworld.training import Phase, set_rate
@@ -30,18 +30,7 @@ def build_vae(settings: VaeSettings) -> AutoencoderKL:
     )
 
 
-def to_model_range(pictures: np.ndarray) -> torch.Tensor:
-    """uint8 [N, H, W, 3] -> float [N, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2) / 127.5 - 1
-
-
-def to_pictures(values: torch.Tensor) -> np.ndarray:
-    """float [N, 3, H, W] in [-1, 1] -> uint8 [N, H, W, 3]."""
-    levels = (values.float().clamp(-1, 1) + 1) * 127.5
-    return levels.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-
-
-def draw_crops(pictures: np.ndarray, count: int, side: int) -> torch.Tensor:
+def draw_crops(pictures: Pixels, count: int, side: int) -> torch.Tensor:
     """`count` random squares of random pictures [M, SIZE, SIZE, 3], ready for the model."""
     crops = []
     for index in torch.randint(len(pictures), (count,)).tolist():
@@ -60,7 +49,7 @@ def reconstruction_loss(
     return error.abs().mean() + 2 * error.square().mean() + gradient_weight * (across + down)
 
 
-def measure_psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
+def measure_psnr(vae: AutoencoderKL, pictures: Pixels) -> float:
     """Decibels, peak 255, of encoding to the posterior's mode and decoding [N, S, S, 3]."""
     with torch.no_grad():
         decoded = vae.decode(vae.encode(to_model_range(pictures)).latent_dist.mode()).sample
@@ -68,7 +57,7 @@ def measure_psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
     return float(-10 * np.log10(np.square(error).mean()))
 
 
-def _latent_scale(vae: AutoencoderKL, pictures: np.ndarray) -> float:
+def _latent_scale(vae: AutoencoderKL, pictures: Pixels) -> float:
     """The factor that gives latents unit standard deviation."""
     with torch.no_grad():
         latents = vae.encode(to_model_range(pictures)).latent_dist.mode()

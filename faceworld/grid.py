@@ -1,0 +1,56 @@
+"""A picture of pictures: people the checkpoint knows by name, as rendered and as it draws them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+
+from faceworld.captions import CLASS_NOUN, NAMES
+from faceworld.dataset import view_factors
+from faceworld.identity import sample_identity
+from faceworld.pixels import Pixels, in_rows
+from faceworld.renderer import is_plain_close_up, render
+
+#: One row each, below the row of renders.
+_PROMPTS = (
+    "a photo of the face of {}",
+    "a photo of {}",
+    "a photo of {} holding a guitar at the beach",
+    "a photo of {} smiling in the forest",
+    "a photo of {} wearing sunglasses in the snow",
+    "a photo of {} looking angry wearing a hat in the city",
+    "a photo of an old {} holding a cup in the kitchen",
+    "a photo of {} looking surprised holding a ball at night",
+)
+
+_COLUMNS, _STEPS, _GUIDANCE = 8, 25, 4.0
+
+
+def portrait(seed: int) -> Pixels:
+    """A plain close-up of person `seed`, uint8 [S, S, 3]."""
+    view = 0
+    while not is_plain_close_up(view_factors(seed, view)):
+        view += 1
+    return render(sample_identity(seed), view_factors(seed, view))
+
+
+def draw_grid(checkpoint: Path) -> Pixels:
+    """Columns are people (the last: just `person`), rows are prompts; uint8 [H, W, 3]."""
+    pipeline = StableDiffusionPipeline.from_pretrained(checkpoint, safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    subjects = [*NAMES[: _COLUMNS - 1], CLASS_NOUN]
+    renders = [portrait(seed) for seed in range(_COLUMNS - 1)]
+    rows = [np.stack([*renders, np.full_like(renders[0], 255)])]
+    for prompt in _PROMPTS:
+        drawn = pipeline(
+            [prompt.format(subject) for subject in subjects],
+            num_inference_steps=_STEPS,
+            guidance_scale=_GUIDANCE,
+            generator=torch.Generator().manual_seed(0),
+            output_type="np",
+        ).images
+        rows.append((drawn * 255).round().astype(np.uint8))
+    return in_rows(rows)
