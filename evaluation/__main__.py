@@ -52,10 +52,10 @@ def main() -> int:
 
 
 def _table(summary: dict[str, Any]) -> Table:
-    names = list(summary["all prompts"])
-    table = Table("", *names)
-    for title in ("face prompt", "all prompts"):
-        table.add_row(title, *(f"{summary[title][name]:g}" for name in names))
+    titles = ("face prompt", "all prompts")
+    table = Table("", *titles)
+    for name in summary[titles[0]]:
+        table.add_row(name, *(f"{summary[title][name]:g}" for title in titles))
     return table
 
 
