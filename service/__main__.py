@@ -1,0 +1,32 @@
+"""``python -m service``: the gateway. Settings come from the environment, see `settings.py`."""
+
+import asyncio
+import sys
+
+from pydantic import ValidationError
+
+from service.gateway import StartError, run
+from service.logs import configure_logs
+from service.settings import Settings
+
+
+def main() -> int:
+    """Runs the gateway; returns the exit status: 1 if it can't start, 2 if a setting is wrong."""
+    configure_logs()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "LIKENESS_" + "__".join(str(part) for part in problem["loc"]).upper()
+            print(f"{name}: {problem['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(run(settings))
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Source images and artifacts, in a directory or an object store.
+
+    sources/<identity uid>               the image, until training is done
+    artifacts/<identity uid>/<attempt>   what an attempt learned; the identity's row names the one
+
+Blobs are written once, never changed, and appear complete or not at all.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import obstore
+import structlog
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, from_url
+
+from identity import digest
+from service.errors import DataLossError, UnavailableError
+from service.logs import fault
+
+log = structlog.get_logger()
+
+SOURCES = "sources/"
+
+
+def source_key(identity_uid: str) -> str:
+    """Where an identity's source image lies."""
+    return f"{SOURCES}{identity_uid}"
+
+
+def artifact_key(identity_uid: str, attempt: int) -> str:
+    """Where the artifact of an attempt lies."""
+    return f"artifacts/{identity_uid}/{attempt}"
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        log.error("blob_store_failed", **fault(error))
+        raise UnavailableError("the storage does not answer", "STORAGE_UNAVAILABLE") from error
+
+
+class BlobStore:
+    """A place for blobs.
+
+    Args:
+        url: ``file:///directory``, or an object store's URL such as ``s3://bucket/prefix``, with
+            credentials from its usual environment variables.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._store: ObjectStore = (
+            from_url(url, mkdir=True, automatic_cleanup=True)
+            if url.startswith("file:")
+            else from_url(url)
+        )
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Writes a blob; a crash leaves it whole or absent."""
+        with _told_as_unavailable():
+            await obstore.put_async(self._store, key, data)
+
+    async def get(self, key: str, expected_digest: str) -> bytes:
+        """Reads a blob.
+
+        Raises:
+            DataLossError: it is gone, or not what was written.
+        """
+        try:
+            with _told_as_unavailable():
+                result = await obstore.get_async(self._store, key)
+                data = bytes(await result.bytes_async())
+        except FileNotFoundError as error:
+            raise DataLossError("stored data is missing", "BLOB_MISSING") from error
+        if digest(data) != expected_digest:
+            raise DataLossError("stored data is damaged", "BLOB_DAMAGED")
+        return data
+
+    async def delete(self, key: str) -> None:
+        """Erases a blob; one that is not there is no error."""
+        try:
+            with _told_as_unavailable():
+                await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+
+    async def list(self, prefix: str) -> list[str]:
+        """Keys below a prefix, a whole path segment."""
+        with _told_as_unavailable():
+            found = await obstore.list(self._store, prefix).collect_async()
+        return [str(item["path"]) for item in found]
+
+    async def erase_source(self, identity_uid: str) -> None:
+        """Erases an identity's source image."""
+        await self.delete(source_key(identity_uid))
+
+    async def erase_artifacts(self, identity_uid: str, keep: str = "") -> None:
+        """Erases what was learned of an identity, but for the blob ``keep``."""
+        for key in await self.list(f"artifacts/{identity_uid}/"):
+            if key != keep:
+                await self.delete(key)

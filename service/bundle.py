@@ -1,0 +1,60 @@
+"""The serving bundle, which may appear or change while the gateway runs."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from identity import BundleError, PromptTokenizer, ServingBundle
+from service.errors import UnavailableError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What the gateway needs of the bundle."""
+
+    description: ServingBundle
+    tokenizer: PromptTokenizer
+
+
+class BundleSource:
+    """Reads the bundle when it is first asked for, and again when it was replaced."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._bundle: Bundle | None = None
+        self._version: tuple[int, int] | None = None
+
+    async def get(self) -> Bundle:
+        """The bundle of this moment.
+
+        Raises:
+            UnavailableError: there is none.
+        """
+        if (bundle := await self.find()) is None:
+            raise UnavailableError(
+                "no base model has been exported for serving yet", "BUNDLE_MISSING", 10.0
+            )
+        return bundle
+
+    async def find(self) -> Bundle | None:
+        """The bundle of this moment, if there is one."""
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> Bundle | None:
+        try:
+            status = (self._directory / "bundle.json").stat()
+            version = (status.st_mtime_ns, status.st_ino)
+            if self._bundle is None or version != self._version:
+                description = ServingBundle.load(self._directory)
+                self._bundle = Bundle(description, description.tokenizer(self._directory))
+                self._version = version
+        except FileNotFoundError:
+            return None
+        except BundleError:
+            log.warning("bundle_unreadable")
+            return None
+        return self._bundle

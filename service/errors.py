@@ -1,0 +1,147 @@
+"""Errors, in the order in which a request meets them on its way through the gateway.
+
+    validation         InvalidRequestError
+    store              NotFoundError, AlreadyExistsError, FailedPreconditionError, UnavailableError
+    blobs              DataLossError, UnavailableError
+    sampler (Triton)   UnavailableError, DeadlineExceededError, SamplerFailedError
+
+Everything else that is raised is a fault of the gateway and reaches the caller as INTERNAL with a
+correlation id. A ``reason`` is stable and may be logged; messages are for the caller alone, since
+they may quote a request. `interceptors.py` turns these errors into answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+DOMAIN = "likeness.dev"
+
+MAX_VIOLATIONS = 8
+MAX_TEXT = 160
+"""Limits of what is quoted: all details travel in HTTP/2 headers, of which peers take 8 KB."""
+
+
+class GatewayError(Exception):
+    """An error with an answer for the caller.
+
+    Args:
+        message: what went wrong, in one sentence.
+        reason: stable constant for programs.
+    """
+
+    code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+
+    def details(self) -> list[Message]:
+        """The typed details of the answer."""
+        return [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)]
+
+    def to_status(self) -> status_pb2.Status:
+        """The answer."""
+        status = status_pb2.Status(code=self.code.value[0], message=self.message)
+        for detail in self.details():
+            status.details.add().Pack(detail)
+        return status
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A field of the request and what is wrong with it."""
+
+    field: str
+    description: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.description}"
+
+
+class InvalidRequestError(GatewayError):
+    """Fields of the request are wrong; all of them are told."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+    def __init__(self, violations: Sequence[Violation], reason: str = "INVALID_REQUEST") -> None:
+        told = [Violation(v.field[:MAX_TEXT], v.description[:MAX_TEXT]) for v in violations]
+        self.violations = told[:MAX_VIOLATIONS]
+        message = "; ".join(map(str, self.violations))
+        if (more := len(told) - MAX_VIOLATIONS) > 0:
+            message += f"; and {more} more"
+        super().__init__(message, reason)
+
+    def details(self) -> list[Message]:
+        request = error_details_pb2.BadRequest()
+        for violation in self.violations:
+            request.field_violations.add(field=violation.field, description=violation.description)
+        return [request, *super().details()]
+
+
+class _ResourceError(GatewayError):
+    def __init__(self, kind: str, name: str, message: str, reason: str) -> None:
+        super().__init__(message, reason)
+        self._kind, self._name = kind, name
+
+    def details(self) -> list[Message]:
+        resource = error_details_pb2.ResourceInfo(
+            resource_type=self._kind, resource_name=self._name, description=self.message
+        )
+        return [resource, *super().details()]
+
+
+class NotFoundError(_ResourceError):
+    """A resource does not exist."""
+
+    code = grpc.StatusCode.NOT_FOUND
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(kind, name, f"{name} does not exist", "NOT_FOUND")
+
+
+class AlreadyExistsError(_ResourceError):
+    """A resource of this name, or another request of this id, exists."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+
+
+class FailedPreconditionError(_ResourceError):
+    """A resource is not in the state that the request needs."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class DataLossError(GatewayError):
+    """Stored bytes are gone or are not what was stored."""
+
+    code = grpc.StatusCode.DATA_LOSS
+
+
+class UnavailableError(GatewayError):
+    """Something the request needs is away for the moment."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+
+    def __init__(self, message: str, reason: str, retry_seconds: float = 2.0) -> None:
+        super().__init__(message, reason)
+        self._retry_seconds = retry_seconds
+
+    def details(self) -> list[Message]:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(round(self._retry_seconds * 1000))
+        return [retry, *super().details()]
+
+
+class DeadlineExceededError(GatewayError):
+    """The request took longer than it may."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class SamplerFailedError(GatewayError):
+    """The models could not draw this request."""

@@ -1,0 +1,70 @@
+"""Progress of trainings on its way from the dispatcher to those who watch."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from service.errors import UnavailableError
+from service.store import Training
+
+BACKLOG = 64
+"""Messages kept for a slow watcher; then the oldest make room."""
+
+
+class Subscription:
+    """What one watcher has not seen yet."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Training | None] = asyncio.Queue(BACKLOG)
+
+    def put(self, training: Training | None) -> None:
+        """Adds a message; None ends the subscription."""
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(training)
+
+    async def __aiter__(self) -> AsyncIterator[Training]:
+        """Messages as they come.
+
+        Raises:
+            UnavailableError: the gateway shuts down.
+        """
+        while (training := await self._queue.get()) is not None:
+            yield training
+        raise UnavailableError("the service is stopping; the training goes on later", "SHUTDOWN")
+
+
+class TrainingEvents:
+    """Spreads what happens to an operation among its watchers, within this process."""
+
+    def __init__(self) -> None:
+        self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._closed = False
+
+    @contextmanager
+    def subscribe(self, operation_uid: str) -> Iterator[Subscription]:
+        """Everything published from now on. Read the stored state after subscribing, not before."""
+        subscription = Subscription()
+        if self._closed:
+            subscription.put(None)
+        self._subscriptions[operation_uid].add(subscription)
+        try:
+            yield subscription
+        finally:
+            watchers = self._subscriptions[operation_uid]
+            watchers.discard(subscription)
+            if not watchers:
+                del self._subscriptions[operation_uid]
+
+    def publish(self, training: Training) -> None:
+        """Tells the watchers what has become of a training."""
+        for subscription in self._subscriptions.get(training.operation.uid, ()):
+            subscription.put(training)
+
+    def close(self) -> None:
+        """Ends all subscriptions, those to come included."""
+        self._closed = True
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.put(None)

@@ -1,0 +1,122 @@
+"""Puts the gateway together and runs it until it is told to stop."""
+
+import asyncio
+import fcntl
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import structlog
+
+from service import monitor
+from service.backend_local import LocalBackend
+from service.blobs import BlobStore
+from service.bundle import BundleSource
+from service.cache import IdentityCache
+from service.dispatcher import Dispatcher
+from service.events import TrainingEvents
+from service.generation import GenerationService
+from service.health import HealthService, Readiness
+from service.identities import IdentityService
+from service.metrics import Metrics
+from service.operations import OperationsService
+from service.sampler_client import SamplerClient
+from service.server import Services, make_server
+from service.settings import Settings
+from service.store import Database, IdentityStore, JobStore, OperationStore
+from service.tidying import Tidying
+from service.trainings import Trainings
+
+log = structlog.get_logger()
+
+
+class StartError(RuntimeError):
+    """The gateway can't start; the message says why."""
+
+
+async def run(settings: Settings) -> None:
+    """Runs the gateway until SIGTERM or SIGINT.
+
+    Raises:
+        StartError: see there.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_only_gateway(settings.jobs.work_dir))
+        metrics = Metrics()
+        database = Database(settings.database.url)
+        stack.push_async_callback(database.close)
+        await database.migrate()
+        sampler = SamplerClient(settings.triton.url, settings.triton.probe_seconds)
+        stack.push_async_callback(sampler.close)
+        identities, operations = IdentityStore(database), OperationStore(database)
+        jobs, blobs = JobStore(database), BlobStore(settings.blobs.url)
+        backend = LocalBackend(settings.jobs.work_dir, settings.jobs.trainer, settings.base_model)
+        cache = IdentityCache(blobs, settings.identity_cache_bytes, metrics)
+        bundles = BundleSource(settings.bundle)
+        events = TrainingEvents()
+        tidying = Tidying(identities, operations, jobs, blobs, backend, cache)
+        dispatcher = Dispatcher(
+            jobs, operations, blobs, backend, events, tidying, metrics, settings.jobs
+        )
+        trainings = Trainings(identities, operations, blobs, dispatcher, events, tidying, metrics)
+        readiness = Readiness(database, sampler, bundles, metrics)
+        server = make_server(
+            Services(
+                identities=IdentityService(identities, operations, trainings, events, bundles),
+                generation=GenerationService(
+                    identities, cache, bundles, sampler, metrics, settings.generation
+                ),
+                operations=OperationsService(operations, trainings, events),
+                health=HealthService(readiness),
+            ),
+            metrics,
+        )
+        released = await tidying.recover()
+        try:
+            stack.callback(metrics.serve(settings.metrics_listen))
+            server.add_insecure_port(settings.listen)
+        except (OSError, RuntimeError) as error:
+            addresses = f"{settings.listen} or {settings.metrics_listen}"
+            raise StartError(f"can't listen on {addresses}: is a port taken?") from error
+        await server.start()
+        background = [
+            asyncio.create_task(dispatcher.run()),
+            asyncio.create_task(monitor.watch(jobs, readiness, metrics)),
+        ]
+        log.info("started", listen=settings.listen, released_jobs=released)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopped, *background], return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping", drain_seconds=settings.drain_seconds)
+        readiness.stop()
+        events.close()
+        failed = [task for task in background if task.done()]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(
+            *background,
+            server.stop(settings.drain_seconds),
+            dispatcher.stop(),
+            return_exceptions=True,
+        )
+        await trainings.finish()
+        await jobs.release_all()
+        log.info("stopped")
+        for task in failed:
+            task.result()
+
+
+@contextmanager
+def _only_gateway(work_dir: Path) -> Iterator[None]:
+    """Holds the working directory, until the process is gone at the latest."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with (work_dir / "gateway.lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StartError(f"another gateway works in {work_dir}") from error
+        yield

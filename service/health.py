@@ -1,0 +1,101 @@
+"""Health that is true: every check asks the parts that the service stands on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from service.bundle import BundleSource
+from service.context import Context
+from service.errors import NotFoundError, UnavailableError
+from service.metrics import Metrics
+from service.sampler_client import SamplerClient
+from service.store import Database
+
+IDENTITY_SERVICE = "likeness.v1.IdentityService"
+GENERATION_SERVICE = "likeness.v1.GenerationService"
+WATCH_SECONDS = 1.0
+PROBE_SECONDS = 5.0
+"""How long the database may take for a write before it counts as away."""
+
+
+class Readiness:
+    """What the gateway's services need: the database for identities, Triton for pictures."""
+
+    def __init__(
+        self, database: Database, sampler: SamplerClient, bundles: BundleSource, metrics: Metrics
+    ) -> None:
+        self._database, self._sampler, self._bundles = database, sampler, bundles
+        self._metrics = metrics
+        self._stopping = False
+
+    def stop(self) -> None:
+        """From now on nothing is ready: the gateway shuts down."""
+        self._stopping = True
+
+    async def store(self) -> bool:
+        """Whether the database accepts a write."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._database.beat()
+            ready = True
+        except (UnavailableError, TimeoutError):
+            ready = False
+        self._metrics.store_up.set(ready)
+        return ready
+
+    async def triton(self) -> bool:
+        """Whether Triton's models are ready and their bundle is readable."""
+        ready = await self._sampler.ready() and await self._bundles.find() is not None
+        self._metrics.triton_up.set(ready)
+        return ready
+
+    async def of(self, service: str) -> bool:
+        """Whether a service can do its work; "" is the gateway itself.
+
+        Raises:
+            NotFoundError: there is no such service.
+        """
+        if service not in ("", IDENTITY_SERVICE, GENERATION_SERVICE):
+            raise NotFoundError("grpc.health.v1/Service", service)
+        if self._stopping or not await self.store():
+            return False
+        return service != GENERATION_SERVICE or await self.triton()
+
+
+class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
+    """The standard health protocol."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+
+    async def Check(
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> health_pb2.HealthCheckResponse:
+        """The state at this moment."""
+        try:
+            return await self._response(request.service)
+        except NotFoundError as error:
+            await context.abort(error.code, error.message)
+            raise
+
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, _context: Context
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """The state now and whenever it changes."""
+        last = None
+        while True:
+            try:
+                response = await self._response(request.service)
+            except NotFoundError:
+                unknown = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+                response = health_pb2.HealthCheckResponse(status=unknown)
+            if response != last:
+                yield response
+                last = response
+            await asyncio.sleep(WATCH_SECONDS)
+
+    async def _response(self, service: str) -> health_pb2.HealthCheckResponse:
+        serving = await self._readiness.of(service)
+        response = health_pb2.HealthCheckResponse
+        return response(status=response.SERVING if serving else response.NOT_SERVING)

@@ -1,0 +1,115 @@
+"""What surrounds every RPC of ours: errors become answers, calls are counted and logged."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+import structlog
+
+from service.context import Context
+from service.errors import GatewayError
+from service.logs import fault
+from service.metrics import Metrics
+
+log = structlog.get_logger()
+
+OUR_PACKAGES = ("likeness.", "google.longrunning.")
+STATUS_DETAILS = "grpc-status-details-bin"
+
+Around = Callable[[str, Context], AbstractAsyncContextManager[None]]
+
+
+class RpcInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of our services; health and reflection stay as they are."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method.removeprefix("/")
+        if handler is None or not method.startswith(OUR_PACKAGES):
+            return handler
+        return _wrapped(handler, method, self._around)
+
+    @asynccontextmanager
+    async def _around(self, method: str, context: Context) -> AsyncIterator[None]:
+        started = time.monotonic()
+        labels = method.split("/", 1)
+        outcome = _Outcome(grpc.StatusCode.OK)
+        in_flight = self._metrics.rpc_in_flight.labels(*labels)
+        in_flight.inc()
+        try:
+            async with _answering(context, outcome):
+                yield
+        finally:
+            seconds = time.monotonic() - started
+            in_flight.dec()
+            self._metrics.rpc_handled.labels(*labels, outcome.code.name).inc()
+            self._metrics.rpc_seconds.labels(*labels).observe(seconds)
+            log.info(
+                "rpc",
+                method=method,
+                code=outcome.code.name,
+                reason=outcome.reason,
+                seconds=round(seconds, 4),
+            )
+
+
+class _Outcome:
+    """How an RPC ended."""
+
+    def __init__(self, code: grpc.StatusCode, reason: str = "") -> None:
+        self.code, self.reason = code, reason
+
+
+@asynccontextmanager
+async def _answering(context: Context, outcome: _Outcome) -> AsyncIterator[None]:
+    """Turns exceptions into `google.rpc.Status`."""
+    try:
+        yield
+    except GatewayError as error:
+        await _abort(context, outcome, error)
+    except (asyncio.CancelledError, GeneratorExit):
+        remaining = context.time_remaining()
+        expired = remaining is not None and remaining <= 0
+        outcome.code = grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
+        raise
+    except Exception as error:
+        correlation_id = uuid.uuid4().hex
+        log.error("unexpected_exception", correlation_id=correlation_id, **fault(error))
+        unexpected = GatewayError(f"internal error, correlation id {correlation_id}", "INTERNAL")
+        await _abort(context, outcome, unexpected)
+
+
+async def _abort(context: Context, outcome: _Outcome, error: GatewayError) -> None:
+    outcome.code, outcome.reason = error.code, error.reason
+    details = error.to_status().SerializeToString()
+    await context.abort(error.code, error.message, ((STATUS_DETAILS, details),))
+
+
+def _wrapped(handler: Any, method: str, around: Around) -> Any:
+    if handler.unary_unary:
+
+        async def answer(request: Any, context: Context) -> Any:
+            async with around(method, context):
+                return await handler.unary_unary(request, context)
+
+        make: Callable[..., Any] = grpc.unary_unary_rpc_method_handler
+        return make(answer, handler.request_deserializer, handler.response_serializer)
+
+    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
+        async with around(method, context), aclosing(handler.unary_stream(request, context)) as all:
+            async for response in all:
+                yield response
+
+    make = grpc.unary_stream_rpc_method_handler
+    return make(stream, handler.request_deserializer, handler.response_serializer)

@@ -1,0 +1,52 @@
+"""Pixels to PNG. The metadata says how the picture was made and that a machine made it; it never
+holds the prompt or whom it shows.
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+MIME_TYPE = "image/png"
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's term for media made by a trained model."""
+
+_XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+    xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+    Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"
+    xmp:CreatorTool="Likeness"/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="r"?>"""
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a picture was made: what it takes, besides the prompt, to draw it again."""
+
+    seed: int
+    steps: int
+    guidance_scale: float
+    base_model_digest: str
+
+
+def encode_png(pixels: npt.NDArray[np.uint8], making: Making) -> bytes:
+    """The PNG of ``[H, W, 3]`` pixels."""
+    metadata = PngInfo()
+    metadata.add_text("Software", "Likeness")
+    metadata.add_text("Seed", str(making.seed))
+    metadata.add_text("Steps", str(making.steps))
+    metadata.add_text("Guidance Scale", f"{making.guidance_scale:g}")
+    metadata.add_text("Base Model Digest", making.base_model_digest)
+    metadata.add_text("Digital Source Type", SOURCE_TYPE)
+    metadata.add_itxt("XML:com.adobe.xmp", _XMP)
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, "PNG", pnginfo=metadata)
+    return encoded.getvalue()

@@ -1,0 +1,55 @@
+"""The gRPC server: which services it offers, and its limits."""
+
+from dataclasses import dataclass
+
+import grpc
+from google.longrunning import operations_pb2, operations_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from likeness.v1 import (
+    generation_service_pb2,
+    generation_service_pb2_grpc,
+    identity_service_pb2,
+    identity_service_pb2_grpc,
+)
+from service.generation import GenerationService
+from service.health import HealthService
+from service.identities import IdentityService
+from service.interceptors import RpcInterceptor
+from service.metrics import Metrics
+from service.operations import OperationsService
+
+MAX_REQUEST_BYTES = 20 * 2**20
+"""An image of 16 MiB, with room."""
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),  # a second gateway on the same port is a mistake
+)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the server offers."""
+
+    identities: IdentityService
+    generation: GenerationService
+    operations: OperationsService
+    health: HealthService
+
+
+def make_server(services: Services, metrics: Metrics) -> grpc.aio.Server:
+    """The server, with reflection, listening nowhere yet."""
+    server = grpc.aio.server(interceptors=[RpcInterceptor(metrics)], options=_OPTIONS)
+    identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(services.identities, server)
+    generation_service_pb2_grpc.add_GenerationServiceServicer_to_server(services.generation, server)
+    operations_pb2_grpc.add_OperationsServicer_to_server(services.operations, server)
+    health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
+    files = (identity_service_pb2, generation_service_pb2, operations_pb2, health_pb2)
+    names = [
+        service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()
+    ]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+    return server

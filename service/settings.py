@@ -1,0 +1,116 @@
+"""Settings of the gateway, read from the environment: ``LIKENESS_`` and the field's name in
+capitals, nested groups joined by two underscores, such as ``LIKENESS_JOBS__WORK_DIR``.
+"""
+
+import ipaddress
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HOME = Path(".likeness")
+
+
+def _loopback(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"must be HOST:PORT, got {address!r}")
+    name = host.strip("[]")
+    if name == "localhost":
+        return address
+    try:
+        loopback = ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            f"refusing to listen on {address}: callers are not authenticated yet, so only a "
+            "loopback address such as 127.0.0.1 is allowed"
+        )
+    return address
+
+
+LoopbackAddress = Annotated[str, AfterValidator(_loopback)]
+
+
+class DatabaseSettings(BaseModel):
+    """Where identities and operations are kept."""
+
+    url: str = Field(
+        default=f"sqlite+aiosqlite:///{HOME}/likeness.db",
+        description="SQLAlchemy URL with an asynchronous driver, for example postgresql+asyncpg.",
+    )
+
+
+class BlobSettings(BaseModel):
+    """Where images and artifacts are kept."""
+
+    url: str = Field(
+        default_factory=lambda: f"file://{HOME.absolute()}/blobs",
+        description="file:///directory or an object store's URL such as s3://bucket/prefix.",
+    )
+
+
+class TritonSettings(BaseModel):
+    """The inference server."""
+
+    url: str = Field(default="127.0.0.1:8001", description="Its gRPC address, HOST:PORT.")
+    probe_seconds: float = Field(default=2.0, gt=0, description="Longest wait for a sign of life.")
+
+
+class JobSettings(BaseModel):
+    """How trainings are run."""
+
+    backend: Literal["local"] = Field(
+        default="local", description="local: a subprocess per training."
+    )
+    work_dir: Path = Field(default=HOME / "jobs", description="Checkpoints of trainings under way.")
+    concurrency: int = Field(default=1, ge=1, le=64, description="Trainings at the same time.")
+    trainer: tuple[str, ...] = Field(
+        default=(sys.executable, "-m", "trainer"),
+        min_length=1,
+        description="The trainer's command as a JSON list; the job's arguments are appended.",
+    )
+    max_failures: int = Field(default=3, ge=1, description="Failed attempts that fail a training.")
+    retry_seconds: float = Field(
+        default=1.0, ge=0, description="Pause before a failed attempt's successor."
+    )
+
+
+class GenerationSettings(BaseModel):
+    """What `Generate` does if the request leaves it open."""
+
+    steps: int = Field(default=50, ge=1, le=150, description="DDIM steps.")
+    guidance_scale: float = Field(default=7.5, ge=1, le=30, description="Weight of guidance.")
+    timeout_seconds: float = Field(default=300.0, gt=0, description="Limit of a call.")
+
+
+class Settings(BaseSettings):
+    """Settings of the gateway process."""
+
+    model_config = SettingsConfigDict(env_prefix="LIKENESS_", env_nested_delimiter="__")
+
+    listen: LoopbackAddress = Field(default="127.0.0.1:50051", description="gRPC address.")
+    metrics_listen: LoopbackAddress = Field(
+        default="127.0.0.1:9464", description="HTTP address of Prometheus metrics."
+    )
+    bundle: Path = Field(default=HOME / "serving", description="What Triton serves.")
+    base_model: str = Field(
+        default="faceworld/checkpoint",
+        description="diffusers directory or hub id for training.",
+    )
+    identity_cache_bytes: int = Field(
+        default=64 * 2**20,
+        ge=0,
+        description="Memory for artifacts in recent use.",
+    )
+    drain_seconds: float = Field(
+        default=20.0, ge=0, description="At shutdown, how long calls in flight may take to finish."
+    )
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    blobs: BlobSettings = Field(default_factory=BlobSettings)
+    triton: TritonSettings = Field(default_factory=TritonSettings)
+    jobs: JobSettings = Field(default_factory=JobSettings)
+    generation: GenerationSettings = Field(default_factory=GenerationSettings)

@@ -1,0 +1,35 @@
+"""The gateway's database: identities and training operations."""
+
+from service.store.database import Database
+from service.store.identities import IdentityStore
+from service.store.jobs import JobStore
+from service.store.operations import NewTraining, OperationStore
+from service.store.paging import Page, PageTokenError
+from service.store.records import (
+    Failure,
+    IdentityRecord,
+    IdentityState,
+    OperationRecord,
+    OperationState,
+    Training,
+    TrainingProgress,
+    now,
+)
+
+__all__ = [
+    "Database",
+    "Failure",
+    "IdentityRecord",
+    "IdentityState",
+    "IdentityStore",
+    "JobStore",
+    "NewTraining",
+    "OperationRecord",
+    "OperationState",
+    "OperationStore",
+    "Page",
+    "PageTokenError",
+    "Training",
+    "TrainingProgress",
+    "now",
+]

@@ -1,0 +1,127 @@
+"""The connection to the database, its migrations and its transactions."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, delete, event, insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from service.errors import UnavailableError
+from service.logs import fault
+from service.store import tables
+from service.store.records import now
+
+log = structlog.get_logger()
+
+BUSY_SECONDS = 10
+"""How long a writer waits for SQLite's only write lock."""
+
+
+class Database:
+    """An SQLite file (one gateway) or a server such as PostgreSQL.
+
+    Args:
+        url: SQLAlchemy URL with an asynchronous driver.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        # A read is one statement and needs no transaction of its own.
+        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    async def migrate(self) -> None:
+        """Brings the schema to this version's."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: commits at the end, rolls back on an error.
+
+        Raises:
+            UnavailableError: the database does not answer, or refuses to write.
+        """
+        with _told_as_unavailable():
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for statements that only read, each on its own.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        with _told_as_unavailable():
+            async with self._reader.connect() as connection:
+                yield connection
+
+    async def beat(self) -> None:
+        """Proves that the database accepts a write. Raises :class:`UnavailableError`."""
+        async with self.write() as connection:
+            await connection.execute(
+                delete(tables.heartbeats).where(tables.heartbeats.c.name == "gateway")
+            )
+            await connection.execute(insert(tables.heartbeats).values(name="gateway", time=now()))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._engine.dispose()
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        log.error("database_failed", **fault(error))
+        raise UnavailableError("the database does not answer", "STORE_UNAVAILABLE") from error
+
+
+def _engine(url: str) -> AsyncEngine:
+    parsed = make_url(url)
+    # Errors must not quote parameters: they end up in logs, and hold what callers sent.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if parsed.get_backend_name() != "sqlite":
+        return create_async_engine(parsed, pool_pre_ping=True, **options)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        parsed,
+        connect_args={"timeout": BUSY_SECONDS},
+        poolclass=AsyncAdaptedQueuePool,
+        **options,
+    )
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_isolation_level() != "AUTOCOMMIT":
+        # The write lock at once: a transaction that first reads could not be upgraded later.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,68 @@
+"""Identities: reading, and the two ends of a deletion."""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, select, update
+
+from service.store.database import Database
+from service.store.paging import Page, after, page_of
+from service.store.records import IdentityRecord, IdentityState
+from service.store.rows import identity
+from service.store.tables import identities
+
+
+class IdentityStore:
+    """The table ``identities``. What is being deleted does not exist for readers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, identity_id: str) -> IdentityRecord | None:
+        """The identity of a name."""
+        return (await self.get_all([identity_id])).get(identity_id)
+
+    async def get_all(self, identity_ids: Collection[str]) -> dict[str, IdentityRecord]:
+        """Those of the names that exist."""
+        statement = select(identities).where(
+            identities.c.identity_id.in_(identity_ids),
+            identities.c.state != IdentityState.DELETING,
+        )
+        async with self._database.read() as connection:
+            rows = [identity(row) for row in await connection.execute(statement)]
+        return {row.identity_id: row for row in rows}
+
+    async def page(self, size: int, token: str) -> Page[IdentityRecord]:
+        """A page, newest first. Raises :class:`service.store.paging.PageTokenError`."""
+        visible = select(identities).where(identities.c.state != IdentityState.DELETING)
+        statement = after(visible, identities, token, size)
+        async with self._database.read() as connection:
+            rows = [identity(row) for row in await connection.execute(statement)]
+        return page_of(rows, [(row.create_time, row.uid) for row in rows], size)
+
+    async def in_state(self, state: IdentityState) -> list[IdentityRecord]:
+        """All identities of a state."""
+        statement = select(identities).where(identities.c.state == state)
+        async with self._database.read() as connection:
+            return [identity(row) for row in await connection.execute(statement)]
+
+    async def get_by_uid(self, uid: str) -> IdentityRecord | None:
+        """The identity of a uid, even if it is being deleted."""
+        statement = select(identities).where(identities.c.uid == uid)
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).first()
+        return None if row is None else identity(row)
+
+    async def begin_deletion(self, uid: str) -> bool:
+        """Hides the identity; False if it was hidden or gone already."""
+        statement = (
+            update(identities)
+            .where(identities.c.uid == uid, identities.c.state != IdentityState.DELETING)
+            .values(state=IdentityState.DELETING)
+        )
+        async with self._database.write() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def end_deletion(self, uid: str) -> None:
+        """Removes the row and with it the identity's operations."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(identities).where(identities.c.uid == uid))

@@ -1,0 +1,179 @@
+"""Operations as the dispatcher sees them: a queue of jobs.
+
+A claim counts the attempt and hands its number to the claimer. Every later write names that number
+and changes nothing unless the operation still runs under it: an attempt that was cancelled,
+requeued or overtaken can neither report nor publish.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Update, func, select, update
+
+from service.store.database import Database
+from service.store.operations import fail_identity, failure_columns
+from service.store.records import (
+    Failure,
+    IdentityState,
+    OperationState,
+    Training,
+    TrainingProgress,
+    now,
+)
+from service.store.rows import select_training, training
+from service.store.tables import identities, operations
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A learned identity as it was stored."""
+
+    key: str
+    digest: str
+    base_model_digest: str
+    stage_count: int
+    token_width: int
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Jobs that wait: how many, and since when the oldest (microseconds since 1970)."""
+
+    depth: int
+    oldest: int | None
+
+
+class JobStore:
+    """The table ``operations``, from the dispatcher's side."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self) -> Training | None:
+        """Takes the oldest job whose time has come, and counts the attempt."""
+        next_uid = (
+            select(operations.c.uid)
+            .where(operations.c.state == OperationState.QUEUED, operations.c.not_before <= now())
+            .order_by(operations.c.create_time, operations.c.uid)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.write() as connection:
+            uid = await connection.scalar(next_uid)
+            if uid is None:
+                return None
+            await connection.execute(
+                update(operations)
+                .where(operations.c.uid == uid)
+                .values(
+                    state=OperationState.RUNNING,
+                    attempt=operations.c.attempt + 1,
+                    start_time=func.coalesce(operations.c.start_time, now()),
+                )
+            )
+            row = (await connection.execute(select_training().where(operations.c.uid == uid))).one()
+            return training(row)
+
+    async def queue(self) -> Queue:
+        """The jobs that wait."""
+        statement = select(func.count(), func.min(operations.c.create_time)).where(
+            operations.c.state == OperationState.QUEUED
+        )
+        async with self._database.read() as connection:
+            depth, oldest = (await connection.execute(statement)).one()
+        return Queue(depth, oldest)
+
+    async def next_time(self) -> int | None:
+        """When the next waiting job may start; None if none waits."""
+        statement = select(func.min(operations.c.not_before)).where(
+            operations.c.state == OperationState.QUEUED
+        )
+        async with self._database.read() as connection:
+            earliest: int | None = await connection.scalar(statement)
+        return earliest
+
+    async def record_progress(self, uid: str, attempt: int, progress: TrainingProgress) -> bool:
+        """Stores how far an attempt is; False if the operation is no longer his."""
+        return await self._write(_held(uid, attempt).values(**asdict(progress)))
+
+    async def holds(self, uid: str, attempt: int) -> bool:
+        """Whether the operation still runs under this attempt."""
+        statement = select(operations.c.uid).where(
+            operations.c.uid == uid,
+            operations.c.attempt == attempt,
+            operations.c.state == OperationState.RUNNING,
+        )
+        async with self._database.read() as connection:
+            return await connection.scalar(statement) is not None
+
+    async def publish(self, uid: str, attempt: int, artifact: Artifact) -> bool:
+        """Makes the identity READY; False if the operation is no longer his."""
+        ended = now()
+        async with self._database.write() as connection:
+            done = _held(uid, attempt).values(
+                state=OperationState.SUCCEEDED, end_time=ended, seconds_left=0.0
+            )
+            if not (await connection.execute(done)).rowcount:
+                return False
+            identity_uid = select(operations.c.identity_uid).where(operations.c.uid == uid)
+            await connection.execute(
+                update(identities)
+                .where(
+                    identities.c.uid == identity_uid.scalar_subquery(),
+                    identities.c.state == IdentityState.TRAINING,
+                )
+                .values(
+                    state=IdentityState.READY,
+                    artifact_key=artifact.key,
+                    artifact_digest=artifact.digest,
+                    base_model_digest=artifact.base_model_digest,
+                    stage_count=artifact.stage_count,
+                    token_width=artifact.token_width,
+                    ready_time=ended,
+                )
+            )
+            return True
+
+    async def fail(self, uid: str, attempt: int, failure: Failure) -> bool:
+        """Ends the operation for good; False if it is no longer his."""
+        async with self._database.write() as connection:
+            failed = _held(uid, attempt).values(
+                state=OperationState.FAILED, end_time=now(), **failure_columns(failure)
+            )
+            if not (await connection.execute(failed)).rowcount:
+                return False
+            await fail_identity(connection, uid, failure)
+            return True
+
+    async def retry(self, uid: str, attempt: int, not_before: int) -> bool:
+        """Queues the job again after a failed attempt."""
+        values: dict[str, Any] = {"failures": operations.c.failures + 1, "not_before": not_before}
+        return await self._write(_held(uid, attempt).values(state=OperationState.QUEUED, **values))
+
+    async def release(self, uid: str, attempt: int, not_before: int = 0) -> bool:
+        """Queues the job again; the attempt did not fail."""
+        return await self._write(
+            _held(uid, attempt).values(state=OperationState.QUEUED, not_before=not_before)
+        )
+
+    async def release_all(self) -> int:
+        """Queues every running job again, at the start of a gateway whose predecessor crashed."""
+        running = (
+            update(operations)
+            .where(operations.c.state == OperationState.RUNNING)
+            .values(state=OperationState.QUEUED, not_before=0)
+        )
+        async with self._database.write() as connection:
+            return int((await connection.execute(running)).rowcount)
+
+    async def _write(self, statement: Update) -> bool:
+        async with self._database.write() as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+
+def _held(uid: str, attempt: int) -> Update:
+    return update(operations).where(
+        operations.c.uid == uid,
+        operations.c.attempt == attempt,
+        operations.c.state == OperationState.RUNNING,
+    )

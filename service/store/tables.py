@@ -1,0 +1,107 @@
+"""The tables. Changes need a migration (`migrations/versions`); a test compares both."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Enum,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from service.store.records import IdentityState, OperationState
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _state(values: type[StrEnum]) -> Enum:
+    return Enum(
+        values,
+        native_enum=False,
+        create_constraint=False,
+        length=16,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def _failure() -> list[Column[str] | Column[int]]:
+    return [
+        Column("failure_code", Integer),
+        Column("failure_reason", String(64), nullable=False, default=""),
+        Column("failure_message", Text, nullable=False, default=""),
+    ]
+
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("uid", String(36), primary_key=True),  # UUID4, never reused
+    Column("identity_id", String(63), nullable=False, unique=True),  # the caller's name for it
+    Column("state", _state(IdentityState), nullable=False, index=True),
+    Column("class_noun", String(32), nullable=False),
+    Column("base_model_digest", String(80), nullable=False, default=""),
+    Column("stage_count", Integer, nullable=False, default=0),
+    Column("token_width", Integer, nullable=False, default=0),
+    Column("artifact_key", String(128), nullable=False, default=""),  # the blob
+    Column("artifact_digest", String(80), nullable=False, default=""),
+    Column("create_time", BigInteger, nullable=False),
+    Column("ready_time", BigInteger),
+    *_failure(),
+    Index(None, "create_time", "uid"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("uid", String(36), primary_key=True),
+    Column(
+        "identity_uid",
+        ForeignKey("identities.uid", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("state", _state(OperationState), nullable=False),
+    Column("request_id", String(36), unique=True),  # the caller's, for idempotency
+    Column("payload_digest", String(80), nullable=False),  # of the request that made the operation
+    Column("image_digest", String(80), nullable=False),
+    Column("preset", String(32), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),  # counts claims; only its holder writes
+    Column(
+        "failures", Integer, nullable=False, default=0
+    ),  # attempts that were the trainer's fault
+    Column("not_before", BigInteger, nullable=False, default=0),  # earliest next attempt
+    Column("step", Integer, nullable=False, default=0),
+    Column("total_steps", Integer, nullable=False, default=0),
+    Column("loss", Float, nullable=False, default=0.0),
+    Column("denoising_loss", Float, nullable=False, default=0.0),
+    Column("attention_loss", Float, nullable=False, default=0.0),
+    Column("seconds_left", Float, nullable=False, default=0.0),
+    Column("create_time", BigInteger, nullable=False),
+    Column("start_time", BigInteger),
+    Column("end_time", BigInteger),
+    *_failure(),
+    Index(None, "state", "create_time"),
+    Index(None, "create_time", "uid"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", String(32), primary_key=True),  # who wrote
+    Column("time", BigInteger, nullable=False),  # when
+)

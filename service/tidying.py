@@ -1,0 +1,68 @@
+"""What is left of a training that has ended, and how it goes away.
+
+A source image that still lies there is the mark of unfinished tidying, and so is erased last:
+whatever a crash interrupts is found and finished at the next start.
+"""
+
+from service.blobs import SOURCES, BlobStore
+from service.cache import IdentityCache
+from service.jobs import JobBackend
+from service.store import (
+    IdentityRecord,
+    IdentityState,
+    IdentityStore,
+    JobStore,
+    OperationStore,
+    Training,
+)
+
+
+class Tidying:
+    """Erases what nobody needs any more. Everything here may be done twice."""
+
+    def __init__(
+        self,
+        identities: IdentityStore,
+        operations: OperationStore,
+        jobs: JobStore,
+        blobs: BlobStore,
+        backend: JobBackend,
+        cache: IdentityCache,
+    ) -> None:
+        self._identities, self._operations, self._jobs = identities, operations, jobs
+        self._blobs, self._backend, self._cache = blobs, backend, cache
+
+    async def tidy(self, training: Training) -> None:
+        """Erases the source image, the checkpoints and unpublished artifacts of a training."""
+        await self._backend.forget(training.operation.uid)
+        identity = training.identity
+        await self._blobs.erase_artifacts(identity.uid, keep=identity.artifact_key)
+        await self._blobs.erase_source(identity.uid)
+
+    async def erase(self, identity: IdentityRecord) -> None:
+        """Erases an identity whose deletion has begun; nothing of it trains any more."""
+        self._cache.forget(identity.uid)
+        await self._blobs.erase_artifacts(identity.uid)
+        await self._blobs.erase_source(identity.uid)
+        await self._identities.end_deletion(identity.uid)
+        self._cache.forget(identity.uid)  # a request under way may have read it once more
+
+    async def recover(self) -> int:
+        """Finishes at start what a crash interrupted; returns the number of jobs queued again.
+
+        No other gateway may run on the same database and storage.
+        """
+        released = await self._jobs.release_all()
+        for identity in await self._identities.in_state(IdentityState.DELETING):
+            await self.erase(identity)
+        for key in await self._blobs.list(SOURCES):
+            uid = key.removeprefix(SOURCES)
+            owner = await self._identities.get_by_uid(uid)
+            if owner is None or owner.state is not IdentityState.TRAINING:
+                await self._blobs.erase_artifacts(uid, keep=owner.artifact_key if owner else "")
+                await self._blobs.erase_source(uid)
+        for uid in await self._backend.kept():
+            training = await self._operations.get(uid)
+            if training is None or training.operation.state.done:
+                await self._backend.forget(uid)
+        return released

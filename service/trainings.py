@@ -1,0 +1,172 @@
+"""Starting, cancelling and erasing trainings: what the servicers ask for."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import grpc
+import structlog
+
+from identity import digest
+from likeness.v1 import identity_service_pb2 as pb
+from service.blobs import BlobStore, source_key
+from service.dispatcher import Dispatcher
+from service.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+from service.events import TrainingEvents
+from service.metrics import Metrics
+from service.names import IDENTITY_TYPE, OPERATION_TYPE, identity_name, operation_name
+from service.store import (
+    Failure,
+    IdentityRecord,
+    IdentityStore,
+    NewTraining,
+    OperationStore,
+    Training,
+    now,
+)
+from service.tidying import Tidying
+from service.validation import DEFAULT_CLASS_NOUN, PRESETS
+
+log = structlog.get_logger()
+
+CANCELLED = Failure(grpc.StatusCode.CANCELLED.value[0], "CANCELLED", "the training was cancelled")
+
+
+class Trainings:
+    """Changes of trainings that involve more than one row."""
+
+    def __init__(
+        self,
+        identities: IdentityStore,
+        operations: OperationStore,
+        blobs: BlobStore,
+        dispatcher: Dispatcher,
+        events: TrainingEvents,
+        tidying: Tidying,
+        metrics: Metrics,
+    ) -> None:
+        self._identities, self._operations, self._blobs = identities, operations, blobs
+        self._dispatcher, self._events = dispatcher, events
+        self._tidying, self._metrics = tidying, metrics
+        self._finishing: set[asyncio.Task[None]] = set()
+
+    async def start(self, request: pb.TrainIdentityRequest) -> Training:
+        """Queues a valid request, or finds the training that the same request began.
+
+        Raises:
+            AlreadyExistsError: the identity exists, or the request id belongs to another request.
+        """
+        request_id = request.request_id.lower() or None
+        image_digest = digest(request.image)
+        payload = payload_digest(request, image_digest)
+        identity_id = request.identity_id or f"identity-{uuid.uuid4().hex[:12]}"
+        if (known := await self._known(request_id, payload)) is not None:
+            return known
+        if await self._identities.get(identity_id) is not None:
+            raise _name_taken(identity_id)
+        new = NewTraining(
+            identity_uid=str(uuid.uuid4()),
+            identity_id=identity_id,
+            class_noun=request.class_noun.lower() or DEFAULT_CLASS_NOUN,
+            preset=request.preset or PRESETS[0],
+            seed=request.seed,
+            image_digest=image_digest,
+            request_id=request_id,
+            payload_digest=payload,
+        )
+        await self._blobs.put(source_key(new.identity_uid), request.image)
+        created = await self._operations.create(new)
+        if created is None:  # a call at the same time was quicker
+            await self._blobs.erase_source(new.identity_uid)
+            if (known := await self._known(request_id, payload)) is not None:
+                return known
+            raise _name_taken(identity_id)
+        log.info("training_queued", operation=created.operation.uid, identity=new.identity_uid)
+        self._dispatcher.wake()
+        return created
+
+    async def cancel(self, operation_uid: str) -> None:
+        """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""
+        training = await self._operations.get(operation_uid)
+        if training is None:
+            raise NotFoundError(OPERATION_TYPE, operation_name(operation_uid))
+        await self._to_the_end(self._cancel(training))
+
+    async def delete_operation(self, operation_uid: str) -> None:
+        """Forgets a training that is done; the identity stays.
+
+        Raises:
+            NotFoundError, FailedPreconditionError: it does not exist; it is under way.
+        """
+        name = operation_name(operation_uid)
+        training = await self._operations.get(operation_uid)
+        if training is None:
+            raise NotFoundError(OPERATION_TYPE, name)
+        if not training.operation.state.done:
+            message = f"{name} is under way; cancel it first"
+            raise FailedPreconditionError(OPERATION_TYPE, name, message, "OPERATION_NOT_DONE")
+        await self._operations.delete(operation_uid)
+
+    async def delete_identity(self, identity_id: str) -> None:
+        """Cancels an identity's training, erases all of it. Raises :class:`NotFoundError`."""
+        record = await self._identities.get(identity_id)
+        if record is None or not await self._identities.begin_deletion(record.uid):
+            raise NotFoundError(IDENTITY_TYPE, identity_name(identity_id))
+        await self._to_the_end(self._erase(record))
+
+    async def finish(self) -> None:
+        """Waits for what is still being cancelled or erased."""
+        if self._finishing:
+            await asyncio.wait(self._finishing)
+
+    async def _known(self, request_id: str | None, payload: str) -> Training | None:
+        if request_id is None:
+            return None
+        training = await self._operations.by_request_id(request_id)
+        if training is not None and training.operation.payload_digest != payload:
+            name = operation_name(training.operation.uid)
+            message = f"request_id was used by another request, which made {name}"
+            raise AlreadyExistsError(OPERATION_TYPE, name, message, "REQUEST_ID_REUSED")
+        return training
+
+    async def _cancel(self, training: Training) -> None:
+        uid = training.operation.uid
+        if not await self._operations.cancel(uid, CANCELLED):
+            return
+        await self._dispatcher.stop_job(uid)
+        cancelled = await self._operations.get(uid)
+        if cancelled is not None:
+            self._events.publish(cancelled)
+            await self._tidying.tidy(cancelled)
+        self._metrics.training_ended("cancelled", (now() - training.operation.create_time) / 1e6)
+        log.info("training_cancelled", operation=uid)
+
+    async def _erase(self, record: IdentityRecord) -> None:
+        if (training := await self._operations.active_of(record.uid)) is not None:
+            await self._cancel(training)
+        await self._tidying.erase(record)
+        log.info("identity_erased", identity=record.uid)
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does the work even if the caller goes away meanwhile."""
+        task = asyncio.create_task(work)
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+        await asyncio.shield(task)
+
+
+def payload_digest(request: pb.TrainIdentityRequest, image_digest: str) -> str:
+    """Digest of everything that a request says, but for its id."""
+    rest = pb.TrainIdentityRequest()
+    rest.CopyFrom(request)
+    rest.ClearField("request_id")
+    rest.ClearField("image")
+    return digest(image_digest.encode() + rest.SerializeToString(deterministic=True))
+
+
+def _name_taken(identity_id: str) -> AlreadyExistsError:
+    name = identity_name(identity_id)
+    return AlreadyExistsError(
+        IDENTITY_TYPE, name, f"{name} already exists; delete it first", "IDENTITY_EXISTS"
+    )
