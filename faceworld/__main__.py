@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -45,6 +46,12 @@ def _grid(arguments: argparse.Namespace) -> None:
     _save(Image.fromarray(draw_grid(arguments.checkpoint)), arguments.out)
 
 
+def _measure(arguments: argparse.Namespace) -> None:
+    from faceworld.measure import measure
+
+    print(json.dumps(measure(arguments.checkpoint), indent=2))
+
+
 def _parser() -> argparse.ArgumentParser:
     defaults = Settings()
     parser = argparse.ArgumentParser(prog="python -m faceworld", description=__doc__)
@@ -64,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     grid.add_argument("--checkpoint", type=Path, default=defaults.output)
     grid.add_argument("--out", type=Path, required=True)
     grid.set_defaults(run=_grid)
+    measure = commands.add_parser("measure", help="how well the checkpoint draws, as JSON")
+    measure.add_argument("--checkpoint", type=Path, default=defaults.output)
+    measure.set_defaults(run=_measure)
     return parser
 
 

@@ -12,7 +12,7 @@ from faceworld.captions import concepts_of
 from faceworld.dataset import view_factors
 from faceworld.factors import EXPRESSIONS, OBJECTS, SCENES, Factors
 from faceworld.identity import HELD_OUT_SEED, sample_identity
-from faceworld.judges import Judges
+from faceworld.judges import Judges, Scores
 from faceworld.renderer import render
 from faceworld.train_clip_judge import nameless_caption
 
@@ -22,7 +22,7 @@ _PEOPLE, _VIEWS = 150, 4
 _FIRST_SEED = HELD_OUT_SEED + 100_000
 
 
-def _best_threshold(right: np.ndarray, wrong: np.ndarray) -> tuple[float, float]:
+def _best_threshold(right: Scores, wrong: Scores) -> tuple[float, float]:
     """(threshold, balanced accuracy) that best parts right scores [N] from wrong ones [M]."""
     candidates = np.linspace(-0.2, 1, 241)
     balanced = [((right >= c).mean() + (wrong < c).mean()) / 2 for c in candidates]

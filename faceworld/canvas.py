@@ -6,9 +6,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 Colour = tuple[int, int, int]
+Points = npt.NDArray[np.float64]
+
+#: Pictures, one or many, channels last.
+Pixels = npt.NDArray[np.uint8]
 
 _ANGLES = np.linspace(0, 2 * math.pi, 28, endpoint=False)
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
@@ -16,9 +21,10 @@ _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 def mix(first: Sequence[float], second: Sequence[float], amount: float) -> Colour:
     """`first` moved by `amount` in [0, 1] towards `second`, RGB in 0..255."""
-    return tuple(
+    red, green, blue = (
         int(min(255, max(0, a + (b - a) * amount))) for a, b in zip(first, second, strict=True)
     )
+    return red, green, blue
 
 
 class Canvas:
@@ -46,10 +52,11 @@ class Canvas:
         """The same frame without its roll."""
         return Canvas(self._image, tuple(self._centre), self._unit)
 
-    def _pixels(self, points: np.ndarray) -> list[float]:
-        return (points @ self._matrix + self._centre).ravel().tolist()
+    def _pixels(self, points: Points) -> list[float]:
+        pixels: list[float] = (points @ self._matrix + self._centre).ravel().tolist()
+        return pixels
 
-    def polygon(self, points: Sequence[Sequence[float]] | np.ndarray, colour: Colour) -> None:
+    def polygon(self, points: Sequence[Sequence[float]] | Points, colour: Colour) -> None:
         """Fills the polygon with corners `points` [N, 2]."""
         self._draw.polygon(self._pixels(np.asarray(points, dtype=float)), fill=colour)
 
@@ -58,7 +65,7 @@ class Canvas:
         self.polygon(_CIRCLE * (rx, ry) + (x, y), colour)
 
     def line(
-        self, points: Sequence[Sequence[float]] | np.ndarray, width: float, colour: Colour
+        self, points: Sequence[Sequence[float]] | Points, width: float, colour: Colour
     ) -> None:
         """Draws a line through `points` [N, 2]."""
         pixels = self._pixels(np.asarray(points, dtype=float))

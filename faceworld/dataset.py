@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
+from faceworld.canvas import Pixels
 from faceworld.captions import caption
 from faceworld.factors import Factors, sample_factors
 from faceworld.identity import PARAMETERS, sample_identity
@@ -23,13 +25,13 @@ def view_factors(seed: int, view: int) -> Factors:
     return sample_factors(np.random.default_rng([seed, 2, view]))
 
 
-def render_views(seed: int, views: int) -> np.ndarray:
+def render_views(seed: int, views: int) -> Pixels:
     """[views, SIZE, SIZE, 3] uint8 pictures of one identity."""
     person = sample_identity(seed)
     return np.stack([render(person, view_factors(seed, view)) for view in range(views)])
 
 
-def _render_chunk(first: int, count: int, views: int) -> np.ndarray:
+def _render_chunk(first: int, count: int, views: int) -> Pixels:
     return np.stack([render_views(seed, views) for seed in range(first, first + count)])
 
 
@@ -46,7 +48,7 @@ def prepare(settings: Settings) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npy")
     shape = (data.identities, data.views, SIZE, SIZE, 3)
-    pictures = open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    pictures: Any = open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
     starts = range(0, data.identities, _CHUNK)
     counts = [min(_CHUNK, data.identities - start) for start in starts]
     with ProcessPoolExecutor(settings.threads) as pool:
@@ -54,21 +56,22 @@ def prepare(settings: Settings) -> None:
         for start, chunk in zip(starts, chunks, strict=True):
             pictures[start : start + len(chunk)] = chunk
     pictures.flush()
-    os.replace(partial, path)
+    partial.replace(path)
 
 
-def load_pictures(settings: Settings) -> np.ndarray:
+def load_pictures(settings: Settings) -> Pixels:
     """[identities, views, SIZE, SIZE, 3] uint8, memory-mapped."""
-    return np.load(pictures_path(settings), mmap_mode="r")
+    pictures: Pixels = np.load(pictures_path(settings), mmap_mode="r")
+    return pictures
 
 
-def features(data: DataSettings) -> np.ndarray:
+def features(data: DataSettings) -> npt.NDArray[np.float32]:
     """[identities, len(PARAMETERS)] standardised parameters of the training identities."""
     rows = [sample_identity(seed).features() for seed in range(data.identities)]
     return np.stack(rows).reshape(data.identities, len(PARAMETERS))
 
 
-def companion_features(data: DataSettings) -> np.ndarray:
+def companion_features(data: DataSettings) -> npt.NDArray[np.float32]:
     """[identities, views, len(PARAMETERS)] of each picture's second person; zeros if none."""
     table = np.zeros((data.identities, data.views, len(PARAMETERS)), dtype=np.float32)
     for seed in range(data.identities):

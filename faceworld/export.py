@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
-from transformers import CLIPTextModel, CLIPTokenizer
+from diffusers import StableDiffusionPipeline
+from transformers import CLIPTokenizer
 
-from faceworld.captions import CLASS_NOUN, NAMES
 from faceworld.identity import sample_identity
 from faceworld.model import FaceModel, build_scheduler
+from faceworld.tokenizer import word_ids
+from faceworld.vocabulary import CLASS_NOUN, NAMES
 
 
-def known_text_encoder(model: FaceModel, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def known_text_encoder(model: FaceModel, tokenizer: CLIPTokenizer) -> Any:
     """The text encoder with training identities 0, 1, ... as the meaning of NAMES."""
     text = copy.deepcopy(model.text)
-    ids = tokenizer.convert_tokens_to_ids([f"{name}</w>" for name in NAMES])
+    ids = word_ids(tokenizer, NAMES)
     looks = torch.stack(
         [torch.from_numpy(sample_identity(seed).features()) for seed in range(len(NAMES))]
     )
@@ -29,11 +30,9 @@ def known_text_encoder(model: FaceModel, tokenizer: CLIPTokenizer) -> CLIPTextMo
     return text
 
 
-def build_pipeline(
-    model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer
-) -> StableDiffusionPipeline:
+def build_pipeline(model: FaceModel, vae: Any, tokenizer: CLIPTokenizer) -> Any:
     """The whole checkpoint, as diffusers knows it."""
-    return StableDiffusionPipeline(
+    return StableDiffusionPipeline(  # type: ignore[no-untyped-call]
         vae=vae,
         text_encoder=known_text_encoder(model, tokenizer),
         tokenizer=tokenizer,
@@ -51,7 +50,7 @@ def _load_in_single_precision(config: Path) -> None:
     config.write_text(json.dumps(settings | {"dtype": "float32"}, indent=2) + "\n")
 
 
-def export(model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer, folder: Path) -> None:
+def export(model: FaceModel, vae: Any, tokenizer: CLIPTokenizer, folder: Path) -> None:
     """Writes a half precision checkpoint and swaps it in for what `folder` held before.
 
     Judges in the old folder are kept.
@@ -69,6 +68,6 @@ def export(model: FaceModel, vae: AutoencoderKL, tokenizer: CLIPTokenizer, folde
     if (folder / "judges").exists():
         shutil.copytree(folder / "judges", fresh / "judges")
     if folder.exists():
-        os.rename(folder, stale)
-    os.rename(fresh, folder)
+        folder.rename(stale)
+    fresh.rename(folder)
     shutil.rmtree(stale, ignore_errors=True)

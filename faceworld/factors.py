@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 EXPRESSIONS: tuple[str, ...] = ("neutral", "smiling", "sad", "surprised", "angry")
 OBJECTS: tuple[str, ...] = ("cup", "ball", "guitar")
@@ -62,16 +63,18 @@ def _pose(rng: np.random.Generator) -> dict[str, float]:
 def sample_factors(rng: np.random.Generator) -> Factors:
     """A random picture. One in three is a plain close-up of a face."""
     names = list(COLOURS)
+    pose = _pose(rng)
+    red, green, blue = rng.integers(110, 240, size=3).tolist()
     factors = Factors(
         close_up=True,
-        **_pose(rng),
+        **pose,
         expression="neutral",
         old=False,
         sunglasses=False,
         hat=False,
         item=None,
         scene=None,
-        backdrop=tuple(int(c) for c in rng.integers(110, 240, size=3)),
+        backdrop=(red, green, blue),
         shirt=names[rng.integers(len(names))],
         hat_colour=names[rng.integers(len(names))],
         companion=None,
@@ -97,7 +100,7 @@ def sample_factors(rng: np.random.Generator) -> Factors:
     )
 
 
-def factor_vector(factors: Factors) -> np.ndarray:
+def factor_vector(factors: Factors) -> npt.NDArray[np.float32]:
     """[18] what captions tell about a picture, as zeros and ones."""
     return np.array(
         [

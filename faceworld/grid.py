@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 
-from faceworld.captions import CLASS_NOUN, NAMES
+from faceworld.canvas import Pixels
 from faceworld.dataset import view_factors
 from faceworld.identity import sample_identity
-from faceworld.pixels import Pixels, in_rows
+from faceworld.pixels import in_rows
 from faceworld.renderer import is_plain_close_up, render
+from faceworld.vocabulary import CLASS_NOUN, NAMES
 
 #: One row each, below the row of renders.
 _PROMPTS = (
@@ -37,20 +39,33 @@ def portrait(seed: int) -> Pixels:
     return render(sample_identity(seed), view_factors(seed, view))
 
 
+def load_pipeline(checkpoint: Path) -> Any:
+    """The checkpoint as anybody would load it: a StableDiffusionPipeline, single precision."""
+    pipeline: Any = StableDiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
+        checkpoint, safety_checker=None
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def draw(pipeline: Any, prompts: list[str], seed: int = 0) -> Pixels:
+    """uint8 [N, S, S, 3] pictures of N prompts."""
+    images = pipeline(
+        prompts,
+        num_inference_steps=_STEPS,
+        guidance_scale=_GUIDANCE,
+        generator=torch.Generator().manual_seed(seed),
+        output_type="np",
+    ).images
+    pictures: Pixels = (images * 255).round().astype(np.uint8)
+    return pictures
+
+
 def draw_grid(checkpoint: Path) -> Pixels:
     """Columns are people (the last: just `person`), rows are prompts; uint8 [H, W, 3]."""
-    pipeline = StableDiffusionPipeline.from_pretrained(checkpoint, safety_checker=None)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = load_pipeline(checkpoint)
     subjects = [*NAMES[: _COLUMNS - 1], CLASS_NOUN]
     renders = [portrait(seed) for seed in range(_COLUMNS - 1)]
     rows = [np.stack([*renders, np.full_like(renders[0], 255)])]
-    for prompt in _PROMPTS:
-        drawn = pipeline(
-            [prompt.format(subject) for subject in subjects],
-            num_inference_steps=_STEPS,
-            guidance_scale=_GUIDANCE,
-            generator=torch.Generator().manual_seed(0),
-            output_type="np",
-        ).images
-        rows.append((drawn * 255).round().astype(np.uint8))
+    rows += [draw(pipeline, [prompt.format(who) for who in subjects]) for prompt in _PROMPTS]
     return in_rows(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 #: Seeds from here on belong to identities that no part of the checkpoint was trained on.
 HELD_OUT_SEED = 1_000_000
@@ -41,10 +42,6 @@ PARAMETERS: tuple[str, ...] = (
 _MEAN, _STD = 0.5, 12**-0.5
 
 
-#: [P] numbers
-Vector = np.ndarray[tuple[int], np.dtype[np.floating]]
-
-
 @dataclass(frozen=True)
 class Identity:
     """The permanent looks of one person.
@@ -55,7 +52,7 @@ class Identity:
     """
 
     seed: int
-    values: Vector
+    values: npt.NDArray[np.float64]
 
     def __getattr__(self, name: str) -> float:
         """A parameter by its name."""
@@ -64,9 +61,10 @@ class Identity:
         except ValueError:
             raise AttributeError(name) from None
 
-    def features(self) -> Vector:
+    def features(self) -> npt.NDArray[np.float32]:
         """[len(PARAMETERS)] parameters with zero mean and unit variance over all people."""
-        return ((self.values - _MEAN) / _STD).astype(np.float32)
+        standardised: npt.NDArray[np.float32] = ((self.values - _MEAN) / _STD).astype(np.float32)
+        return standardised
 
 
 def sample_identity(seed: int) -> Identity:

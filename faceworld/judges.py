@@ -6,23 +6,28 @@ They stand for CLIP score and face recognition, for pictures of this world only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from faceworld.captions import CLASS_NOUN, NAMES, concepts_of
-from faceworld.pixels import Pixels, to_model_range
+from faceworld.canvas import Pixels
+from faceworld.captions import concepts_of
+from faceworld.pixels import to_model_range
 from faceworld.renderer import SIZE
+from faceworld.tokenizer import as_ids
+from faceworld.vocabulary import CLASS_NOUN, NAMES
 
 _BATCH = 64
 
+Scores = npt.NDArray[np.float32]
 Pictures = Pixels | Sequence[Image.Image] | Sequence[Pixels]
 
 
@@ -44,7 +49,7 @@ class PictureTower(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         hidden = self.layers(pictures).flatten(1)
-        return hidden, F.normalize(self.out(hidden), dim=-1)
+        return hidden, functional.normalize(self.out(hidden), dim=-1)
 
 
 class IdentityJudge(nn.Module):
@@ -80,12 +85,13 @@ class ClipJudge(nn.Module):
 
     def pictures(self, pictures: torch.Tensor) -> torch.Tensor:
         """[N, width] unit vectors of pictures [N, 3, SIZE, SIZE]."""
-        return self.tower(pictures)[1]
+        embedding: torch.Tensor = self.tower(pictures)[1]
+        return embedding
 
     def texts(self, ids: torch.Tensor) -> torch.Tensor:
         """[N, width] unit vectors of token ids [N, length]."""
         hidden = self.text(self.words(ids) + self.places)
-        return F.normalize(self.out(hidden.mean(dim=1)), dim=-1)
+        return functional.normalize(self.out(hidden.mean(dim=1)), dim=-1)
 
 
 def nameless(text: str) -> str:
@@ -148,14 +154,9 @@ class Judges:
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         self.tokenizer.save_pretrained(folder)
 
-    def clip_score(self, images: Pictures, texts: Sequence[str]) -> np.ndarray:
+    def clip_score(self, images: Pictures, texts: Sequence[str]) -> Scores:
         """[N] cosine of each picture with its text; names count as the class noun."""
-        ids = self.tokenizer(
-            [nameless(text) for text in texts],
-            padding="max_length",
-            truncation=True,
-            return_tensors="pt",
-        ).input_ids
+        ids = as_ids(self.tokenizer, [nameless(text) for text in texts])
         with torch.no_grad():
             seen = _in_batches(self.clip.pictures, to_model_range(as_pictures(images)))
             return (seen * self.clip.texts(ids)).sum(dim=-1).numpy()
@@ -164,23 +165,25 @@ class Judges:
         """The score from which a picture fits the text: the mean of its concepts' thresholds."""
         return float(np.mean([self.thresholds[concept] for concept in concepts_of(text)]))
 
-    def passes(self, images: Pictures, texts: Sequence[str]) -> np.ndarray:
+    def passes(self, images: Pictures, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """[N] whether each picture shows what its text asks for."""
         needed = np.array([self.threshold(text) for text in texts])
         return self.clip_score(images, texts) >= needed
 
-    def identity_embedding(self, images: Pictures) -> np.ndarray:
+    def identity_embedding(self, images: Pictures) -> Scores:
         """[N, 64] unit vectors; their cosine tells whether two faces are one person's."""
         with torch.no_grad():
             pictures = to_model_range(as_pictures(images))
             return _in_batches(lambda some: self.identity(some)[0], pictures).numpy()
 
-    def face_detected(self, images: Pictures) -> np.ndarray:
+    def face_detected(self, images: Pictures) -> npt.NDArray[np.bool_]:
         """[N] whether a face is there."""
         with torch.no_grad():
             pictures = to_model_range(as_pictures(images))
             return (_in_batches(lambda some: self.identity(some)[1], pictures) > 0).numpy()
 
 
-def _in_batches(function, pictures: torch.Tensor) -> torch.Tensor:
-    return torch.cat([function(some) for some in pictures.split(_BATCH)])
+def _in_batches(
+    function: Callable[[torch.Tensor], torch.Tensor], pictures: torch.Tensor
+) -> torch.Tensor:
+    return torch.cat([function(some) for some in torch.split(pictures, _BATCH)])

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-from transformers.masking_utils import create_causal_mask
 
+from basemodel.text import text_features, token_embeddings
 from faceworld.identity import PARAMETERS
 from faceworld.settings import DiffusionSettings
-from faceworld.tokenizer import FIRST_WORD, SECOND_WORD
+from faceworld.tokenizer import FIRST_WORD, SECOND_WORD, word_ids
 
 _LATENT_SIDE = 16
 
 
-def build_scheduler() -> DDIMScheduler:
+def build_scheduler() -> Any:
     """Stable Diffusion's noise schedule."""
-    return DDIMScheduler(
+    return DDIMScheduler(  # type: ignore[no-untyped-call]
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
@@ -28,7 +30,7 @@ def build_scheduler() -> DDIMScheduler:
     )
 
 
-def build_text_encoder(settings: DiffusionSettings, tokenizer: CLIPTokenizer) -> CLIPTextModel:
+def build_text_encoder(settings: DiffusionSettings, tokenizer: CLIPTokenizer) -> Any:
     """A small CLIP text transformer."""
     return CLIPTextModel(
         CLIPTextConfig(
@@ -46,9 +48,9 @@ def build_text_encoder(settings: DiffusionSettings, tokenizer: CLIPTokenizer) ->
     )
 
 
-def build_unet(settings: DiffusionSettings) -> UNet2DConditionModel:
+def build_unet(settings: DiffusionSettings) -> Any:
     """Two resolutions; cross-attention at the lower one and in the middle."""
-    return UNet2DConditionModel(
+    return UNet2DConditionModel(  # type: ignore[no-untyped-call]
         sample_size=_LATENT_SIDE,
         in_channels=4,
         out_channels=4,
@@ -78,31 +80,21 @@ class FaceModel(nn.Module):
         nn.init.normal_(self.names.weight, std=0.006)
         nn.init.normal_(self.names.bias, std=0.02)
         self.end = tokenizer.eos_token_id
-        self.words = tokenizer.convert_tokens_to_ids(
-            [f"{word}</w>" for word in (FIRST_WORD, SECOND_WORD)]
-        )
+        self.words = word_ids(tokenizer, [FIRST_WORD, SECOND_WORD])
 
     def condition(self, ids: torch.Tensor, people: torch.Tensor) -> torch.Tensor:
         """Text features [N, L, D] of ids [N, L], with `people` [N, 2, P] for the two names."""
-        embeddings = self.text.embeddings.token_embedding(ids)
+        embeddings = token_embeddings(self.text, ids)
         names = self.names(people)
         for place, word in enumerate(self.words):
             here = (ids == word).unsqueeze(-1)
             embeddings = torch.where(here, names[:, place, None], embeddings)
-        hidden = self.text.embeddings(inputs_embeds=embeddings)
-        mask = create_causal_mask(
-            config=self.text.config,
-            inputs_embeds=hidden,
-            attention_mask=None,
-            past_key_values=None,
-        )
-        encoded = self.text.encoder(inputs_embeds=hidden, attention_mask=mask, is_causal=True)
-        return self.text.final_layer_norm(encoded.last_hidden_state)
+        return text_features(self.text, embeddings)
 
 
 @torch.no_grad()
 def sample_latents(
-    unet: UNet2DConditionModel,
+    unet: Any,
     condition: torch.Tensor,
     empty: torch.Tensor,
     *,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from faceworld.canvas import Canvas, Colour, mix
+from faceworld.canvas import Canvas, Colour, Points, mix
 from faceworld.factors import COLOURS, Factors
 from faceworld.identity import Identity
 
@@ -77,13 +77,14 @@ class _Portrait:
         if self.f.item is not None:
             _ITEMS[self.f.item](body, self.skin)
 
-    def _outline(self, start: float = 0.0, stop: float = 2 * math.pi, grow: float = 1.0):
+    def _outline(self, start: float = 0.0, stop: float = 2 * math.pi, grow: float = 1.0) -> Points:
         """[N, 2] points of the face's edge; angle 0 is its right side, pi / 2 the chin."""
         angle = np.linspace(start, stop, 40)
         power = np.where(np.sin(angle) > 0, 1.15 - 0.65 * self.p.jaw, 0.9)
         cos, sin = np.cos(angle), np.sin(angle)
         x = self.half * np.sign(cos) * np.abs(cos) ** power
-        return np.stack([x, sin], axis=1) * grow
+        outline: Points = np.stack([x, sin], axis=1) * grow
+        return outline
 
     def _body(self, body: Canvas) -> None:
         shirt = COLOURS[self.f.shirt]

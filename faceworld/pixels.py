@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+from faceworld.canvas import Pixels
 
 
 def to_model_range(pictures: Pixels) -> torch.Tensor:

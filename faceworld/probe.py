@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from PIL import Image
 from transformers import CLIPTokenizer
 
-from faceworld.captions import EVALUATION_PROMPTS, FIRST_NAME
+from faceworld.canvas import Pixels
+from faceworld.captions import EVALUATION_PROMPTS
 from faceworld.dataset import view_factors
 from faceworld.identity import HELD_OUT_SEED, held_out_identity
 from faceworld.judges import Judges
@@ -17,6 +19,7 @@ from faceworld.pixels import in_rows, to_model_range, to_pictures
 from faceworld.renderer import render, source_image
 from faceworld.settings import Settings
 from faceworld.tokenizer import encode
+from faceworld.vocabulary import FIRST_NAME
 
 _PEOPLE, _VIEWS = 32, 2
 _SHOWN = 6  # identities in a grid of pictures
@@ -25,7 +28,7 @@ _SHOWN = 6  # identities in a grid of pictures
 class Probe:
     """Errors with right and wrong names; pictures drawn from names, and whose face they show."""
 
-    def __init__(self, settings: Settings, vae: AutoencoderKL, tokenizer: CLIPTokenizer) -> None:
+    def __init__(self, settings: Settings, vae: Any, tokenizer: CLIPTokenizer) -> None:
         self._settings, self._vae, self._tokenizer = settings, vae, tokenizer
         people = [held_out_identity(index) for index in range(_PEOPLE)]
         pictures = np.stack(
@@ -59,7 +62,7 @@ class Probe:
         return errors
 
     @torch.no_grad()
-    def draw(self, model: FaceModel, prompts: list[str], looks: torch.Tensor) -> np.ndarray:
+    def draw(self, model: FaceModel, prompts: list[str], looks: torch.Tensor) -> Pixels:
         """uint8 [N, S, S, 3] pictures of prompts with looks [N, 2, P] for their names."""
         condition = model.condition(encode(self._tokenizer, prompts), looks)
         empty = model.condition(encode(self._tokenizer, [""]), looks[:1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from faceworld.canvas import Canvas
+from faceworld.canvas import Canvas, Pixels
 from faceworld.factors import Factors, sample_factors
 from faceworld.identity import Identity, held_out_identity, sample_identity
 from faceworld.person import draw_person
@@ -30,7 +30,7 @@ def _frame(factors: Factors) -> tuple[float, float, float]:
     return x + slack * factors.dx, y + slack * factors.dy, unit * factors.zoom
 
 
-def render(person: Identity, factors: Factors) -> np.ndarray:
+def render(person: Identity, factors: Factors) -> Pixels:
     """The picture: uint8 [SIZE, SIZE, 3]."""
     image = Image.new("RGB", (_PLANE, _PLANE), factors.backdrop)
     if factors.scene is not None:
@@ -55,7 +55,7 @@ def companion_factors(factors: Factors) -> Factors:
             return drawn
 
 
-def source_image(index: int) -> np.ndarray:
+def source_image(index: int) -> Pixels:
     """The one picture from which held-out person `index` is to be learned.
 
     A plain close-up (`a photo of the face of ...`), uint8 [SIZE, SIZE, 3].

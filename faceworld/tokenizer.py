@@ -10,7 +10,7 @@ import torch
 from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
-from faceworld.captions import FIRST_NAME, NAMES, SECOND_NAME, WORDS
+from faceworld.vocabulary import FIRST_NAME, NAMES, SECOND_NAME, WORDS
 
 _END_OF_WORD, _START, _END = "</w>", "<|startoftext|>", "<|endoftext|>"
 
@@ -26,7 +26,7 @@ def _learn_merges(words: Sequence[str]) -> list[tuple[str, str]]:
     words must get the same ids in every process.
     """
     pieces = [[*word[:-1], word[-1] + _END_OF_WORD] for word in words]
-    merges = []
+    merges: list[tuple[str, str]] = []
     while True:
         pairs = Counter(pair for word in pieces for pair in pairwise(word))
         if not pairs:
@@ -55,7 +55,11 @@ def build_tokenizer(prompt_length: int) -> CLIPTokenizer:
     entries += dict.fromkeys(first + second for first, second in merges)
     entries += [_START, _END]
     vocab = {entry: index for index, entry in enumerate(dict.fromkeys(entries))}
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=prompt_length)
+    return CLIPTokenizer(
+        vocab=vocab,
+        merges=merges,  # type: ignore[arg-type]  # pairs are what `tokenizers` wants
+        model_max_length=prompt_length,
+    )
 
 
 def encode(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> torch.Tensor:
@@ -64,4 +68,17 @@ def encode(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> torch.Tensor:
         caption.replace(FIRST_NAME, FIRST_WORD).replace(SECOND_NAME, SECOND_WORD)
         for caption in captions
     ]
-    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    return as_ids(tokenizer, texts)
+
+
+def as_ids(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> torch.Tensor:
+    """[N, prompt_length] token ids, cut or padded."""
+    told = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+    ids: torch.Tensor = told.input_ids
+    return ids
+
+
+def word_ids(tokenizer: CLIPTokenizer, words: Sequence[str]) -> list[int]:
+    """Ids of words that are one token each."""
+    vocabulary = tokenizer.get_vocab()
+    return [vocabulary[word + _END_OF_WORD] for word in words]

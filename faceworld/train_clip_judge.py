@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
-from faceworld.captions import CLASS_NOUN, FIRST_NAME, SECOND_NAME, caption
+from faceworld.captions import caption
 from faceworld.dataset import view_factors
 from faceworld.factors import EXPRESSIONS, OBJECTS, SCENES, Factors
 from faceworld.identity import Identity, sample_identity
@@ -17,8 +17,9 @@ from faceworld.judged_pictures import PictureSource, augment
 from faceworld.judges import ClipJudge
 from faceworld.pixels import to_model_range
 from faceworld.settings import Settings
-from faceworld.tokenizer import build_tokenizer
+from faceworld.tokenizer import as_ids, build_tokenizer
 from faceworld.training import Phase, set_rate
+from faceworld.vocabulary import CLASS_NOUN, FIRST_NAME, SECOND_NAME
 
 _TEXT_WIDTH = 96
 
@@ -30,13 +31,17 @@ def changed(factors: Factors, rng: np.random.Generator) -> Factors:
             others = [mood for mood in EXPRESSIONS if mood != factors.expression]
             return replace(factors, expression=str(rng.choice(others)))
         case "scene":
-            others = [place for place in (*SCENES, None) if place != factors.scene]
-            return replace(factors, scene=others[rng.integers(len(others))])
+            places = [place for place in (*SCENES, None) if place != factors.scene]
+            return replace(factors, scene=places[rng.integers(len(places))])
         case "item":
-            others = [item for item in (*OBJECTS, None) if item != factors.item]
-            return replace(factors, item=others[rng.integers(len(others))])
-        case name:
-            return replace(factors, **{str(name): not getattr(factors, str(name))})
+            items = [item for item in (*OBJECTS, None) if item != factors.item]
+            return replace(factors, item=items[rng.integers(len(items))])
+        case "old":
+            return replace(factors, old=not factors.old)
+        case "hat":
+            return replace(factors, hat=not factors.hat)
+        case _:
+            return replace(factors, sunglasses=not factors.sunglasses)
 
 
 def nameless_caption(person: Identity, factors: Factors, rng: np.random.Generator) -> str:
@@ -45,7 +50,7 @@ def nameless_caption(person: Identity, factors: Factors, rng: np.random.Generato
     return text.replace(FIRST_NAME, CLASS_NOUN).replace(SECOND_NAME, CLASS_NOUN)
 
 
-def _content(factors: Factors) -> tuple:
+def _content(factors: Factors) -> tuple[object, ...]:
     """What captions tell about a picture; two captions of equal content fit equally."""
     f = factors
     return (f.expression, f.scene, f.item, f.old, f.hat, f.sunglasses, f.companion is not None)
@@ -71,7 +76,7 @@ def train(settings: Settings) -> ClipJudge:
         told = [*looks, *(changed(factors, rng) for factors in looks)]
         people = [sample_identity(seed) for seed in seeds.tolist()]
         texts = [nameless_caption(p, f, rng) for p, f in zip(people * 2, told, strict=True)]
-        ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        ids = as_ids(tokenizer, texts)
         shown, written = judge.pictures(augment(to_model_range(batch))), judge.texts(ids)
         logits = judge.log_scale.clamp(max=3.0).exp() * shown @ written.T
         kinds = [_content(factors) for factors in told]
@@ -79,11 +84,11 @@ def train(settings: Settings) -> ClipJudge:
         off_target = fits & ~torch.eye(count, 2 * count, dtype=torch.bool)
         logits = logits.masked_fill(off_target, -1e4)
         target = torch.arange(count)
-        by_picture = F.cross_entropy(logits, target)
-        by_text = F.cross_entropy(logits[:, :count].T, target)
+        by_picture = functional.cross_entropy(logits, target)
+        by_text = functional.cross_entropy(logits[:, :count].T, target)
         loss = by_picture + 0.5 * by_text
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
         optimizer.step()
         if step % 20 == 0:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import nn
+from torch.nn import functional
 
+from faceworld.canvas import Pixels
 from faceworld.dataset import features
 from faceworld.factors import SCENES
 from faceworld.identity import PARAMETERS
@@ -20,7 +21,7 @@ from faceworld.settings import Settings
 from faceworld.training import Phase, set_rate
 
 
-def faceless(rng: np.random.Generator, pictures: np.ndarray, count: int) -> np.ndarray:
+def faceless(rng: np.random.Generator, pictures: Pixels, count: int) -> Pixels:
     """[count, S, S, 3] pictures without a whole face: places, and faces cut up or hidden."""
     out = []
     for index in rng.integers(len(pictures), size=count):
@@ -40,7 +41,7 @@ def faceless(rng: np.random.Generator, pictures: np.ndarray, count: int) -> np.n
     return np.stack(out)
 
 
-def _empty_place(rng: np.random.Generator) -> np.ndarray:
+def _empty_place(rng: np.random.Generator) -> Pixels:
     image = Image.new("RGB", (4 * SIZE, 4 * SIZE), tuple(rng.integers(90, 250, size=3).tolist()))
     if rng.uniform() < 0.8:
         draw_scene(image, str(rng.choice(SCENES)), int(rng.integers(2**31)))
@@ -70,19 +71,25 @@ def train(settings: Settings) -> IdentityJudge:
         rng = np.random.default_rng([step, 5])
         seeds = source.seeds(rng, count)
         views = np.stack([rng.choice(source.views, 2, replace=False) for _ in seeds])
-        pairs = [source.draw(rng, s, v) for side in (0, 1) for s, v in zip(seeds, views[:, side])]
+        pairs = [
+            source.draw(rng, s, v)
+            for side in (0, 1)
+            for s, v in zip(seeds, views[:, side], strict=True)
+        ]
         batch = np.concatenate([np.stack(pairs), faceless(rng, flat, count // 3)])
         embedding, face = judge(augment(to_model_range(batch)))
         people = embedding[: 2 * count]
         logits = people[:count] @ people[count:].T / ours.temperature
-        contrast = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        contrast = (
+            functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
+        ) / 2
         wanted = truth[seeds].repeat(2, 1)
-        regression = F.mse_loss(readout(people) * 3, wanted)
+        regression = functional.mse_loss(readout(people) * 3, wanted)
         is_face = torch.zeros(len(face)).index_fill_(0, torch.arange(2 * count), 1.0)
-        detection = F.binary_cross_entropy_with_logits(face, is_face)
+        detection = functional.binary_cross_entropy_with_logits(face, is_face)
         loss = contrast + 0.5 * regression + 0.2 * detection
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(judge.parameters(), 1.0)
         optimizer.step()
         phase.log(

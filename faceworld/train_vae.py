@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from faceworld.canvas import Pixels
 from faceworld.dataset import load_pictures
-from faceworld.pixels import Pixels, to_model_range, to_pictures
+from faceworld.pixels import to_model_range, to_pictures
 from faceworld.renderer import SIZE
 from faceworld.settings import Settings, VaeSettings
 from faceworld.training import Phase, set_rate
 
 
-def build_vae(settings: VaeSettings) -> AutoencoderKL:
+def build_vae(settings: VaeSettings) -> Any:
     """An untrained autoencoder of ours, in Stable Diffusion's shape but much smaller."""
     levels = len(settings.channels)
-    return AutoencoderKL(
+    return AutoencoderKL(  # type: ignore[no-untyped-call]
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
         block_out_channels=settings.channels,
@@ -49,7 +51,7 @@ def reconstruction_loss(
     return error.abs().mean() + 2 * error.square().mean() + gradient_weight * (across + down)
 
 
-def measure_psnr(vae: AutoencoderKL, pictures: Pixels) -> float:
+def measure_psnr(vae: Any, pictures: Pixels) -> float:
     """Decibels, peak 255, of encoding to the posterior's mode and decoding [N, S, S, 3]."""
     with torch.no_grad():
         decoded = vae.decode(vae.encode(to_model_range(pictures)).latent_dist.mode()).sample
@@ -57,7 +59,7 @@ def measure_psnr(vae: AutoencoderKL, pictures: Pixels) -> float:
     return float(-10 * np.log10(np.square(error).mean()))
 
 
-def _latent_scale(vae: AutoencoderKL, pictures: Pixels) -> float:
+def _latent_scale(vae: Any, pictures: Pixels) -> float:
     """The factor that gives latents unit standard deviation."""
     with torch.no_grad():
         latents = vae.encode(to_model_range(pictures)).latent_dist.mode()
@@ -67,6 +69,12 @@ def _latent_scale(vae: AutoencoderKL, pictures: Pixels) -> float:
 def vae_path(settings: Settings) -> Path:
     """Where the trained autoencoder lies."""
     return settings.work / "vae"
+
+
+def load_vae(settings: Settings) -> Any:
+    """The trained AutoencoderKL, frozen."""
+    vae: Any = AutoencoderKL.from_pretrained(vae_path(settings))  # type: ignore[no-untyped-call]
+    return vae.requires_grad_(False).eval()
 
 
 def train(settings: Settings) -> None:
@@ -95,7 +103,7 @@ def train(settings: Settings) -> None:
         loss = reconstruction_loss(drawn, batch, ours.gradient_weight)
         loss = loss + ours.kl_weight * posterior.kl().mean()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         if step % 500 == 0:

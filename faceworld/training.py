@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ def save_atomically(value: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     torch.save(value, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, fraction: float) -> None:
