@@ -49,12 +49,15 @@ class LikenessError(Exception):
     retry_after_seconds: float | None = None
 
     def __str__(self) -> str:
-        lines = [f"{self.message} ({self.code.name})"]
-        lines += [
-            f"  {violation.field}: {violation.description}"
-            for violation in self.violations
-            if f"{violation.field}: {violation.description}" not in self.message
-        ]
+        told = [f"{violation.field}: {violation.description}" for violation in self.violations]
+        message = self.message
+        if len(told) > 1 and message.startswith("; ".join(told)):
+            # The message repeats the fields in one long line; one line each is easier to read.
+            if more := message.removeprefix("; ".join(told)).strip("; "):
+                told.append(more)
+            message = "the request is not valid"
+        lines = [f"{message} ({self.code.name})"]
+        lines += [f"  {violation}" for violation in told if violation not in message]
         if self.retry_after_seconds is not None:
             lines.append(f"  Try again in {self.retry_after_seconds:g} s.")
         return "\n".join(lines)
