@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from identity import ServingBundle
+
+GRAPHS = 3
+"""Text encoder, U-Net, VAE decoder."""
 
 
 class Engine(StrEnum):
@@ -52,23 +56,26 @@ def main(
 
 def _build(directory: Path, out: Path, engine: str, max_rows: int) -> ServingBundle:
     from basemodel import load
-    from export.build import PHASES, build
+    from export.build import build, write_graphs
 
-    with Progress(
-        TextColumn("Exporting"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} {task.description}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task("loading", total=PHASES + 1)
-        bundle = build(
-            load(directory),
-            out,
-            engine,
-            max_rows,
-            progress=lambda phase: bar.update(task, description=phase, advance=1),
-        )
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Progress(
+            TextColumn("Exporting"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} {task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        ) as bar,
+    ):
+        task = bar.add_task("base model", total=1 + 2 * GRAPHS)
+
+        def begin(phase: str) -> None:
+            bar.update(task, description=phase, advance=1)
+
+        base_model = load(directory)
+        onnx = write_graphs(base_model, Path(scratch), begin)
+        bundle = build(base_model, onnx, out, engine, max_rows, begin)
         bar.update(task, description="done", advance=1)
         return bundle
 

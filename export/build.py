@@ -3,8 +3,9 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ import torch
 import basemodel
 from basemodel import BaseModel
 from export.engines import COMPILERS
-from export.graphs import Graph, graphs
+from export.graphs import graphs
 from export.onnx_file import write_onnx
 from export.repository import add_engine, add_sampler
 from export.supported import ExportError, check_supported
@@ -20,9 +21,6 @@ from identity import STAGES, BundleError, ServingBundle
 
 RECORD = "export.json"
 """What a bundle was made with, in the bundle."""
-
-PHASES = 7
-"""How many things :func:`build` begins."""
 
 Progress = Callable[[str], None]
 
@@ -50,34 +48,55 @@ def up_to_date(out: Path, wanted: dict[str, str | int]) -> bool:
         return False
 
 
+def write_graphs(base_model: BaseModel, directory: Path, progress: Progress) -> dict[str, Path]:
+    """Writes every graph as ONNX; the files by name of the model.
+
+    Raises:
+        ExportError: the base model is not supported.
+    """
+    check_supported(base_model)
+    files = {}
+    for graph in graphs(base_model, STAGES):
+        progress(f"{graph.name} to ONNX")
+        (directory / graph.name).mkdir(parents=True)
+        files[graph.name] = write_onnx(graph, directory / graph.name)
+    return files
+
+
 def build(
-    base_model: BaseModel, out: Path, engine: str, max_rows: int, progress: Progress
+    base_model: BaseModel,
+    onnx: Mapping[str, Path],
+    out: Path,
+    engine: str,
+    max_rows: int,
+    progress: Progress,
 ) -> ServingBundle:
     """Writes the bundle aside, then puts it in the place of ``out``.
 
     Args:
         base_model: in float32, on the CPU.
+        onnx: what :func:`write_graphs` gave.
         out: directory of the bundle; an older bundle there is replaced.
         engine: a key of :data:`export.engines.COMPILERS`.
         max_rows: rows that the U-Net takes in one call, guidance rows included.
-        progress: told what begins, :data:`PHASES` times.
+        progress: told what begins.
 
     Raises:
-        ExportError: the base model is not supported, or ``out`` holds something else.
+        ExportError: ``out`` holds something else.
+        RuntimeError: the engine's compiler does not take a graph.
     """
-    check_supported(base_model)
     if out.exists() and not (out / "bundle.json").is_file() and any(out.iterdir()):
         raise ExportError(f"{out} holds something that is not a serving bundle")
-    bundle = _describe(base_model, engine, max_rows)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as aside:
         made = Path(aside) / "new"
         models = made / "models"
-        models.mkdir(parents=True)
         for graph in graphs(base_model, STAGES):
-            _compile(graph, models, engine, max(max_rows, 2 * STAGES + 1), progress)
-        progress("bundle")
-        add_sampler(models, bundle.text_window, STAGES, bundle.token_width, base_model.image_size)
+            progress(f"{graph.name} to {engine}")
+            directory = add_engine(models, graph, engine)
+            COMPILERS[engine](onnx[graph.name], directory, max(max_rows, 2 * STAGES + 1))
+        bundle = _describe(base_model, engine, max_rows)
+        add_sampler(models, bundle)
         _write_tables(base_model, made)
         bundle.save(made)
         wanted = record(base_model.digest, engine, max_rows)
@@ -109,21 +128,13 @@ def _describe(base_model: BaseModel, engine: str, max_rows: int) -> ServingBundl
     )
 
 
-def _compile(graph: Graph, models: Path, engine: str, max_batch: int, progress: Progress) -> None:
-    name = graph.name.replace("_", " ")
-    with tempfile.TemporaryDirectory(dir=models.parent) as scratch:
-        progress(f"{name} to ONNX")
-        onnx = write_onnx(graph, Path(scratch))
-        progress(f"{name} to {engine}")
-        COMPILERS[engine](onnx, add_engine(models, graph, engine), max_batch)
-
-
 def _write_tables(base_model: BaseModel, directory: Path) -> None:
     (directory / "tokenizer.json").write_text(base_model.tokenizer_json)
     (directory / "scheduler.json").write_text(
         json.dumps(dict(base_model.scheduler_config), indent=2) + "\n"
     )
-    vocabulary = base_model.text_encoder.config.vocab_size
+    text_encoder: Any = base_model.text_encoder
+    every_id = torch.arange(text_encoder.config.vocab_size)
     with torch.no_grad():
-        embeddings = basemodel.token_embeddings(base_model.text_encoder, torch.arange(vocabulary))
+        embeddings = basemodel.token_embeddings(text_encoder, every_id)
     np.save(directory / "token_embeddings.npy", embeddings.float().numpy())

@@ -4,6 +4,7 @@ Everything that differs between requests is a row of an input, so one graph serv
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +65,7 @@ class VaeDecoder(nn.Module):
 
     def __init__(self, vae: nn.Module) -> None:
         super().__init__()
-        self.vae = vae
+        self.vae: Any = vae
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[B, 3, H, W]``, about [-1, 1]."""

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from export.graphs import Graph
+from identity import ServingBundle
 
 Tensor = tuple[str, str, tuple[int, ...]]
 """Name, Triton's data type, dims (-1: any size)."""
+
+WARM_ROWS = (1, 2)
+"""Batch sizes that are run once while loading: the first call of a size is slow."""
 
 ENGINE_ENTRY = '''"""Runs the graph that lies beside this file."""
 
@@ -33,20 +37,14 @@ def add_engine(models: Path, graph: Graph, engine: str) -> Path:
         *_tensors("input", inputs),
         *_tensors("output", outputs),
         f'parameters {{ key: "engine" value {{ string_value: "{engine}" }} }}',
+        *(_warmup(inputs, rows) for rows in WARM_ROWS),
     ]
     return _write(models / graph.name, config, ENGINE_ENTRY)
 
 
-def add_sampler(models: Path, window: int, stages: int, width: int, image: tuple[int, int]) -> None:
-    """Adds the decoupled sampler.
-
-    Args:
-        models: the repository.
-        window: tokens of a prompt L.
-        stages: S.
-        width: text width D.
-        image: height and width of a picture.
-    """
+def add_sampler(models: Path, bundle: ServingBundle) -> None:
+    """Adds the decoupled sampler."""
+    window = bundle.text_window
     inputs: list[Tensor] = [
         ("prompt_ids", "TYPE_INT64", (window,)),
         ("negative_ids", "TYPE_INT64", (window,)),
@@ -57,11 +55,11 @@ def add_sampler(models: Path, window: int, stages: int, width: int, image: tuple
     optional: list[Tensor] = [
         ("placeholder_positions", "TYPE_INT32", (-1,)),
         ("placeholder_identities", "TYPE_INT32", (-1,)),
-        ("identities", "TYPE_FP32", (-1, stages, 2, width)),
+        ("identities", "TYPE_FP32", (-1, bundle.stages, 2, bundle.token_width)),
     ]
     outputs: list[Tensor] = [
         ("progress", "TYPE_INT32", (2,)),
-        ("image", "TYPE_UINT8", (*image, 3)),
+        ("image", "TYPE_UINT8", (bundle.image_height, bundle.image_width, 3)),
         ("image_index", "TYPE_INT32", (1,)),
     ]
     config = [
@@ -90,6 +88,15 @@ def _tensors(kind: str, tensors: list[Tensor], *, optional: bool = False) -> lis
         f'{kind} {{ name: "{name}" data_type: {data_type} dims: {list(dims)}{suffix} }}'
         for name, data_type, dims in tensors
     ]
+
+
+def _warmup(inputs: list[Tensor], rows: int) -> str:
+    zeros = " ".join(
+        f'inputs {{ key: "{name}" value {{ data_type: {data_type} dims: {[rows, *dims[1:]]} '
+        "zero_data: true } }"
+        for name, data_type, dims in inputs
+    )
+    return f'model_warmup {{ name: "{rows} rows" {zeros} }}'
 
 
 def _write(model: Path, config: list[str], entry: str) -> Path:

@@ -1,0 +1,45 @@
+"""A tiny random checkpoint, exported once, and one real Triton server for all who need them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from basemodel import BaseModel, load
+from deploy.triton import TritonServer
+from export.build import build, write_graphs
+from tests.support.random_checkpoint import write_random_checkpoint
+
+
+@pytest.fixture(scope="session")
+def exported_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_checkpoint(tmp_path_factory.mktemp("exported") / "checkpoint")
+
+
+@pytest.fixture(scope="session")
+def exported_model(exported_checkpoint: Path) -> BaseModel:
+    return load(exported_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def onnx_files(
+    exported_model: BaseModel, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    return write_graphs(exported_model, tmp_path_factory.mktemp("onnx"), lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    exported_model: BaseModel,
+    onnx_files: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    out = tmp_path_factory.mktemp("serving") / "bundle"
+    build(exported_model, onnx_files, out, "openvino", max_rows=8, progress=lambda _: None)
+    return out
+
+
+@pytest.fixture(scope="session")
+def triton(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    with TritonServer(bundle, tmp_path_factory.mktemp("triton"), threads=1) as server:
+        yield server

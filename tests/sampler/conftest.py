@@ -1,0 +1,126 @@
+"""The sampler's loop with the bundle's real models in this process, without a server."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from export.runtimes import Runtime, load
+from identity import ServingBundle
+from sampler.engine import Array, EngineError
+from sampler.loop import Sampler
+from sampler.request import SamplingRequest, parse_request
+from tests.support.serving import request_tensors
+
+
+class InProcessEngine:
+    """Runs the bundle's models, counts the calls and their rows, and fails where told."""
+
+    def __init__(self, runtimes: Mapping[str, Runtime]) -> None:
+        self._runtimes = runtimes
+        self.calls: Counter[str] = Counter()
+        self.rows: dict[str, list[int]] = {name: [] for name in runtimes}
+        self.broken: set[str] = set()
+
+    async def __call__(self, model: str, inputs: Mapping[str, Array], output: str) -> Array:
+        await asyncio.sleep(0)  # as a call to another process would let others go on
+        self.calls[model] += 1
+        self.rows[model].append(len(next(iter(inputs.values()))))
+        if model in self.broken:
+            raise EngineError(f"{model} is broken")
+        return self._runtimes[model](inputs)
+
+
+@dataclass
+class Collector:
+    """A caller that keeps what it is given, and may go away after some steps."""
+
+    leave_after: int | None = None
+    progress_seen: list[tuple[int, int]] = field(default_factory=list)
+    pictures: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    def cancelled(self) -> bool:
+        return self.leave_after is not None and len(self.progress_seen) >= self.leave_after
+
+    def progress(self, done: int, total: int) -> None:
+        self.progress_seen.append((done, total))
+
+    def picture(self, index: int, pixels: npt.NDArray[np.uint8]) -> None:
+        self.pictures[index] = pixels
+
+
+class Studio:
+    """A running sampler and what a test needs beside it."""
+
+    def __init__(self, directory: Path, runtimes: Mapping[str, Runtime]) -> None:
+        self.bundle = ServingBundle.load(directory)
+        self.token_embeddings = np.load(directory / "token_embeddings.npy")
+        self.tokenize = self.bundle.tokenizer(directory)
+        self.engine = InProcessEngine(runtimes)
+        scheduler_config = json.loads((directory / "scheduler.json").read_text())
+        self.sampler = Sampler(self.bundle, self.token_embeddings, scheduler_config, self.engine)
+        self.sampler.start()
+
+    def request(
+        self,
+        prompt: str = "a photo of a person",
+        *,
+        people: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        seeds: tuple[int, ...] = (0,),
+        steps: int = 3,
+        guidance: float = 4.0,
+    ) -> SamplingRequest:
+        """A request; ``people``: the ``[S, 2, D]`` tokens of its placeholder words."""
+        people = people or {}
+        tokenized = self.tokenize(prompt, people)
+        words = list(people)
+        optional: dict[str, npt.NDArray[np.generic]] = {}
+        if people:
+            optional = {
+                "identities": np.stack(list(people.values())),
+                "placeholder_positions": np.array(
+                    [each.position for each in tokenized.placeholders], np.int32
+                ),
+                "placeholder_identities": np.array(
+                    [words.index(each.word) for each in tokenized.placeholders], np.int32
+                ),
+            }
+        tensors = request_tensors(
+            tokenized.token_ids,
+            self.tokenize("").token_ids,
+            seeds=seeds,
+            steps=steps,
+            guidance=guidance,
+            **optional,
+        )
+        return parse_request(tensors, self.bundle, len(self.token_embeddings))
+
+    def stranger(self, seed: int) -> npt.NDArray[np.float32]:
+        """Random tokens ``[S, 2, D]``."""
+        shape = (self.bundle.stages, 2, self.bundle.token_width)
+        return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+    async def draw(self, request: SamplingRequest) -> Collector:
+        """Draws a request to the end."""
+        caller = Collector()
+        await self.sampler.draw(request, caller)
+        return caller
+
+
+@pytest.fixture(scope="session")
+def runtimes(bundle: Path) -> dict[str, Runtime]:
+    return {
+        name: load("openvino", bundle / "models" / name / "1", threads=1)
+        for name in ("text_encoder", "unet", "vae_decoder")
+    }
+
+
+@pytest.fixture
+async def studio(bundle: Path, runtimes: dict[str, Runtime]) -> Studio:
+    return Studio(bundle, runtimes)

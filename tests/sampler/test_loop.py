@@ -1,0 +1,117 @@
+"""The denoising loop over real models in this process: sharing, leaving, failing."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from sampler.engine import EngineError
+from sampler.job import CancelledByCaller
+from tests.sampler.conftest import Collector, Studio
+
+LEVELS = 1  # uint8 levels by which a picture may differ with what else is in its batch
+
+
+async def test_mixed_requests_equal_their_solo_runs(studio: Studio) -> None:
+    requests = [
+        studio.request(seeds=(1,), steps=7, guidance=2.0),
+        studio.request("a photo of <ann>", people={"ann": studio.stranger(1)}, seeds=(2, 3)),
+        studio.request(
+            "<bo> and <cy>", people={"bo": studio.stranger(2), "cy": studio.stranger(3)}
+        ),
+        studio.request(seeds=(4,), steps=2, guidance=1.0),
+    ]
+    together = await asyncio.gather(*map(studio.draw, requests))
+    for request, shared in zip(requests, together, strict=True):
+        alone = await studio.draw(request)
+        assert alone.pictures.keys() == shared.pictures.keys()
+        for index, picture in alone.pictures.items():
+            difference = np.abs(picture.astype(int) - shared.pictures[index].astype(int))
+            assert difference.max() <= LEVELS
+
+
+async def test_requests_in_flight_share_steps(studio: Studio) -> None:
+    await asyncio.gather(*(studio.draw(studio.request(seeds=(seed,))) for seed in range(4)))
+    assert studio.engine.rows["unet"] == [8, 8, 8]
+
+
+async def test_more_rows_than_fit_take_turns(studio: Studio) -> None:
+    many = studio.draw(studio.request(seeds=tuple(range(8)), steps=4))
+    late = studio.draw(studio.request(steps=4))
+    answers = await asyncio.gather(many, late)
+    assert [len(answer.pictures) for answer in answers] == [8, 1]
+    assert max(studio.engine.rows["unet"]) <= studio.bundle.max_rows
+
+
+async def test_without_guidance_there_is_no_unconditional_row(studio: Studio) -> None:
+    await studio.draw(studio.request(guidance=1.0))
+    assert studio.engine.rows["unet"] == [1, 1, 1]
+    assert studio.engine.rows["text_encoder"] == [1]
+
+
+async def test_a_prompt_is_encoded_once_in_one_call(studio: Studio) -> None:
+    request = studio.request("a photo of <ann>", people={"ann": studio.stranger(1)})
+    await studio.draw(request)
+    await studio.draw(request)
+    assert studio.engine.rows["text_encoder"] == [11]
+    await studio.draw(studio.request("a photo of <ann>", people={"ann": studio.stranger(2)}))
+    assert studio.engine.rows["text_encoder"] == [11, 10]
+
+
+async def test_progress_counts_the_steps_of_all_pictures(studio: Studio) -> None:
+    answer = await studio.draw(studio.request(seeds=(1, 2), steps=3))
+    assert answer.progress_seen == [(2, 6), (4, 6), (6, 6)]
+
+
+async def test_an_identity_equal_to_a_word_is_that_word(studio: Studio) -> None:
+    token = studio.tokenize("person").token_ids[1]
+    word = np.broadcast_to(
+        studio.token_embeddings[token], (studio.bundle.stages, 2, studio.bundle.token_width)
+    )
+    named = await studio.draw(studio.request("a photo of a <ann>", people={"ann": word}))
+    plain = await studio.draw(studio.request("a photo of a person"))
+    other = await studio.draw(
+        studio.request("a photo of a <ann>", people={"ann": 10 * studio.stranger(1)})
+    )
+    assert np.abs(named.pictures[0].astype(int) - plain.pictures[0].astype(int)).max() <= LEVELS
+    assert (other.pictures[0] != plain.pictures[0]).any()
+
+
+async def test_a_cancelled_request_takes_no_further_step(studio: Studio) -> None:
+    caller = Collector(leave_after=2)
+    with pytest.raises(CancelledByCaller):
+        await studio.sampler.draw(studio.request(steps=50), caller)
+    assert studio.engine.calls["unet"] == 2
+    assert studio.engine.calls["vae_decoder"] == 0
+
+
+async def test_others_go_on_when_one_is_cancelled(studio: Studio) -> None:
+    leaving = studio.sampler.draw(studio.request(steps=5), Collector(leave_after=1))
+    staying = studio.draw(studio.request(steps=5))
+    left, stayed = await asyncio.gather(leaving, staying, return_exceptions=True)
+    assert isinstance(left, CancelledByCaller)
+    assert isinstance(stayed, Collector)
+    assert studio.engine.rows["unet"] == [4, 2, 2, 2, 2]
+
+
+async def test_one_callers_failure_is_not_the_others(studio: Studio) -> None:
+    class Fragile(Collector):
+        def progress(self, done: int, total: int) -> None:
+            raise ConnectionError(f"gone at {done} of {total}")
+
+    failing = studio.sampler.draw(studio.request(), Fragile())
+    failed, answer = await asyncio.gather(
+        failing, studio.draw(studio.request()), return_exceptions=True
+    )
+    assert isinstance(failed, ConnectionError)
+    assert isinstance(answer, Collector)
+    assert len(answer.pictures) == 1
+
+
+@pytest.mark.parametrize("model", ["text_encoder", "unet", "vae_decoder"])
+async def test_serves_again_after_an_engine_failed(studio: Studio, model: str) -> None:
+    studio.engine.broken.add(model)
+    with pytest.raises(EngineError, match=f"{model} is broken"):
+        await studio.draw(studio.request())
+    studio.engine.broken.clear()
+    assert len((await studio.draw(studio.request())).pictures) == 1

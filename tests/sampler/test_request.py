@@ -1,0 +1,96 @@
+"""A request is checked before any work starts, and the message names tensor and limit."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from identity import ServingBundle
+from sampler.request import RequestError, parse_request
+from tests.support.serving import request_tensors
+
+BUNDLE = ServingBundle(
+    base_model_digest="sha256:0",
+    engine="openvino",
+    stages=5,
+    text_window=8,
+    token_width=4,
+    latent_channels=4,
+    latent_height=8,
+    latent_width=8,
+    image_height=64,
+    image_width=64,
+    scaling_factor=0.18215,
+    max_rows=8,
+    begin_token=0,
+    end_token=1,
+    padding_token=1,
+)
+VOCABULARY = 10
+IDS = np.arange(8, dtype=np.int64)
+
+
+def tensors(**changes: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    return {**request_tensors(IDS, IDS), **changes}
+
+
+def placed(positions: list[int], rows: list[int], people: int = 1) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "placeholder_positions": np.array(positions, np.int32),
+        "placeholder_identities": np.array(rows, np.int32),
+        "identities": np.zeros((people, 5, 2, 4), np.float32),
+    }
+
+
+def test_reads_a_plain_prompt() -> None:
+    request = parse_request(tensors(), BUNDLE, VOCABULARY)
+    assert request.placeholders == ()
+    assert request.identities.shape == (0, 5, 2, 4)
+    assert (request.seeds, request.steps, request.guidance_scale) == ((0,), 3, 4.0)
+    assert request.guided
+
+
+def test_guidance_of_one_needs_no_unconditional_row() -> None:
+    guidance = np.array([1], np.float32)
+    assert not parse_request(tensors(guidance_scale=guidance), BUNDLE, VOCABULARY).guided
+
+
+def test_reads_several_placeholders_of_one_identity() -> None:
+    request = parse_request(tensors(**placed([2, 5], [0, 0])), BUNDLE, VOCABULARY)
+    assert [(each.word, each.position) for each in request.placeholders] == [("0", 2), ("0", 5)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": np.array([0], np.int32)}, "steps must be 1 to 150, got 0"),
+        ({"steps": np.array([151], np.int32)}, "steps must be 1 to 150, got 151"),
+        ({"steps": np.array([1, 2], np.int32)}, r"steps must be \[1\], got \[2\]"),
+        ({"guidance_scale": np.array([np.nan], np.float32)}, "guidance_scale must be 1 to 30"),
+        ({"guidance_scale": np.array([0.5], np.float32)}, "guidance_scale must be 1 to 30"),
+        ({"guidance_scale": np.array([31], np.float32)}, "guidance_scale must be 1 to 30"),
+        ({"seeds": np.zeros(0, np.int64)}, "seeds must be 1 to 16 numbers"),
+        ({"seeds": np.zeros(17, np.int64)}, "seeds must be 1 to 16 numbers"),
+        ({"seeds": np.array([-1])}, "seeds must not be negative"),
+        ({"prompt_ids": IDS[:7]}, r"prompt_ids must be \[8\], got \[7\]"),
+        ({"prompt_ids": IDS + 3}, r"prompt_ids must lie in \[0, 10\)"),
+        ({"negative_ids": IDS - 1}, r"negative_ids must lie in \[0, 10\)"),
+        (placed([8], [0]), r"placeholder_positions must lie in \[0, 8\)"),
+        (placed([-1], [0]), r"placeholder_positions must lie in \[0, 8\)"),
+        (placed([2, 2], [0, 0]), "placeholder_positions must differ"),
+        (placed([2], [1]), r"placeholder_identities must lie in \[0, 1\)"),
+        (placed([2], [0, 0]), "must be equally long"),
+        (placed([2], [0], people=0), r"placeholder_identities must lie in \[0, 0\)"),
+        ({"identities": np.zeros((1, 1, 2, 4), np.float32)}, r"identities must be \[N, 5, 2, 4\]"),
+        ({"identities": np.full((1, 5, 2, 4), np.inf, np.float32)}, "identities must be finite"),
+    ],
+)
+def test_names_what_is_wrong(changes: dict[str, npt.NDArray[Any]], message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        parse_request(tensors(**changes), BUNDLE, VOCABULARY)
+
+
+def test_names_what_is_missing() -> None:
+    with pytest.raises(RequestError, match="seeds is missing"):
+        parse_request({**tensors(), "seeds": None}, BUNDLE, VOCABULARY)
