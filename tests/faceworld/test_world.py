@@ -39,19 +39,19 @@ def test_parameters_are_in_range_and_named(seed: int) -> None:
 
 
 def test_identity_and_factors_are_independent() -> None:
-    people = np.stack([sample_identity(seed).features() for seed in range(3000)])
-    shown = np.stack([factor_vector(view_factors(seed, 0)) for seed in range(3000)])
-    poses = [view_factors(seed, 0) for seed in range(3000)]
+    people = np.stack([sample_identity(seed).features() for seed in range(2000)])
+    shown = np.stack([factor_vector(view_factors(seed, 0)) for seed in range(2000)])
+    poses = [view_factors(seed, 0) for seed in range(2000)]
     pose = np.array([[f.yaw, f.pitch, f.roll, f.dx, f.dy, f.zoom, f.close_up] for f in poses])
     everything = np.concatenate([shown, pose], axis=1)
     correlation = np.corrcoef(people.T, everything.T)[: len(PARAMETERS), len(PARAMETERS) :]
-    assert np.abs(correlation).max() < 0.08  # four standard errors are .073
+    assert np.abs(correlation).max() < 0.1  # four standard errors are .09
 
 
 def test_parameters_are_independent_of_each_other() -> None:
-    people = np.stack([sample_identity(seed).features() for seed in range(3000)])
+    people = np.stack([sample_identity(seed).features() for seed in range(2000)])
     correlation = np.corrcoef(people.T) - np.eye(len(PARAMETERS))
-    assert np.abs(correlation).max() < 0.08
+    assert np.abs(correlation).max() < 0.1
     assert people.mean() == pytest.approx(0, abs=0.02)
     assert people.std() == pytest.approx(1, abs=0.02)
 
@@ -72,7 +72,7 @@ def test_every_parameter_can_be_seen(parameter: str) -> None:
         values = person.values.copy()
         values[index] = value
         pictures.append(render(replace(person, values=values), factors).astype(int))
-    assert np.abs(pictures[0] - pictures[1]).sum() > 1000
+    assert np.abs(pictures[0] - pictures[1]).sum() > 500
 
 
 def test_held_out_people_are_no_training_people() -> None:
