@@ -9,22 +9,15 @@ from tests.client.command import interrupt, run, start
 from tests.client.stand_in import OPERATION, StandIn, png, serving
 
 
-@pytest.fixture
-def image(tmp_path: Path) -> str:
-    path = tmp_path / "source.png"
-    path.write_bytes(png("coral"))
-    return str(path)
-
-
 def _pictures(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.glob("**/*.png")}
 
 
-async def test_train_tells_people_the_result(image: str) -> None:
+async def test_train_tells_people_the_result(source: str) -> None:
     service = StandIn()
     service.goes_on.set()
     async with serving(service) as address:
-        finished = await run(address, "train", image, "--name", "ann", "--class-noun", "dog")
+        finished = await run(address, "train", source, "--name", "ann", "--class-noun", "dog")
     assert finished.code == 0
     assert finished.stdout.startswith("identities/ann is ready")
     assert OPERATION in finished.stderr
@@ -32,11 +25,11 @@ async def test_train_tells_people_the_result(image: str) -> None:
     assert (request.class_noun, request.image) == ("dog", png("coral"))
 
 
-async def test_train_tells_programs_each_event(image: str) -> None:
+async def test_train_tells_programs_each_event(source: str) -> None:
     service = StandIn()
     service.goes_on.set()
     async with serving(service) as address:
-        finished = await run(address, "train", image, "--name", "ann", "--json")
+        finished = await run(address, "train", source, "--name", "ann", "--json")
     assert [line["event"] for line in finished.lines] == [
         *("started", "progress", "progress", "progress", "progress", "finished")
     ]
@@ -47,9 +40,9 @@ async def test_train_tells_programs_each_event(image: str) -> None:
     assert not finished.stderr
 
 
-async def test_ctrl_c_leaves_the_training_running(image: str) -> None:
+async def test_ctrl_c_leaves_the_training_running(source: str) -> None:
     async with serving(StandIn()) as address:
-        process = await start(address, "train", image, "--name", "ann", "--json")
+        process = await start(address, "train", source, "--name", "ann", "--json")
         assert process.stdout is not None
         while b'"step"' not in await process.stdout.readline():
             pass
