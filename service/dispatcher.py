@@ -204,15 +204,14 @@ class Dispatcher:
     async def _conclude(self, training: Training, outcome: str) -> None:
         seconds = (now() - training.operation.create_time) / 1e6
         self._metrics.training_ended(outcome, seconds)
-        if (ended := await self._announce(training.operation.uid)) is not None:
+        if (ended := await self._operations.get(training.operation.uid)) is not None:
             await self._tidying.tidy(ended)
+            self._events.publish(ended)
 
-    async def _announce(self, uid: str) -> Training | None:
+    async def _announce(self, uid: str) -> None:
         """Tells watchers the stored state."""
-        training = await self._operations.get(uid)
-        if training is not None:
+        if (training := await self._operations.get(uid)) is not None:
             self._events.publish(training)
-        return training
 
     async def _persistently(self, write: Callable[[], Awaitable[bool]]) -> bool:
         """Stores a result, as soon as the database takes it."""

@@ -48,7 +48,7 @@ class BlobSettings(BaseModel):
     """Where images and artifacts are kept."""
 
     url: str = Field(
-        default_factory=lambda: f"file://{HOME.absolute()}/blobs",
+        default_factory=lambda: (HOME / "blobs").absolute().as_uri(),
         description="file:///directory or an object store's URL such as s3://bucket/prefix.",
     )
 

@@ -4,8 +4,11 @@ A source image that still lies there is the mark of unfinished tidying, and so i
 whatever a crash interrupts is found and finished at the next start.
 """
 
+import structlog
+
 from service.blobs import SOURCES, BlobStore
 from service.cache import IdentityCache
+from service.errors import UnavailableError
 from service.jobs import JobBackend
 from service.store import (
     IdentityRecord,
@@ -15,6 +18,9 @@ from service.store import (
     OperationStore,
     Training,
 )
+
+
+log = structlog.get_logger()
 
 
 class Tidying:
@@ -33,11 +39,17 @@ class Tidying:
         self._blobs, self._backend, self._cache = blobs, backend, cache
 
     async def tidy(self, training: Training) -> None:
-        """Erases the source image, the checkpoints and unpublished artifacts of a training."""
+        """Erases the source image, the checkpoints and unpublished artifacts of a training.
+
+        If the storage does not answer, the next start finishes it.
+        """
         await self._backend.forget(training.operation.uid)
         identity = training.identity
-        await self._blobs.erase_artifacts(identity.uid, keep=identity.artifact_key)
-        await self._blobs.erase_source(identity.uid)
+        try:
+            await self._blobs.erase_artifacts(identity.uid, keep=identity.artifact_key)
+            await self._blobs.erase_source(identity.uid)
+        except UnavailableError:
+            log.warning("tidying_postponed", identity=identity.uid)
 
     async def erase(self, identity: IdentityRecord) -> None:
         """Erases an identity whose deletion has begun; nothing of it trains any more."""

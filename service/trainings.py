@@ -110,8 +110,8 @@ class Trainings:
 
     async def delete_identity(self, identity_id: str) -> None:
         """Cancels an identity's training, erases all of it. Raises :class:`NotFoundError`."""
-        record = await self._identities.get(identity_id)
-        if record is None or not await self._identities.begin_deletion(record.uid):
+        record = await self._identities.begin_deletion(identity_id)
+        if record is None:
             raise NotFoundError(IDENTITY_TYPE, identity_name(identity_id))
         await self._to_the_end(self._erase(record))
 
@@ -137,8 +137,8 @@ class Trainings:
         await self._dispatcher.stop_job(uid)
         cancelled = await self._operations.get(uid)
         if cancelled is not None:
-            self._events.publish(cancelled)
             await self._tidying.tidy(cancelled)
+            self._events.publish(cancelled)
         self._metrics.training_ended("cancelled", (now() - training.operation.create_time) / 1e6)
         log.info("training_cancelled", operation=uid)
 

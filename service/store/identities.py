@@ -52,15 +52,15 @@ class IdentityStore:
             row = (await connection.execute(statement)).first()
         return None if row is None else identity(row)
 
-    async def begin_deletion(self, uid: str) -> bool:
-        """Hides the identity; False if it was hidden or gone already."""
-        statement = (
-            update(identities)
-            .where(identities.c.uid == uid, identities.c.state != IdentityState.DELETING)
-            .values(state=IdentityState.DELETING)
-        )
+    async def begin_deletion(self, identity_id: str) -> IdentityRecord | None:
+        """Hides an identity, or finds one that is hidden already; None if there is none."""
+        named = identities.c.identity_id == identity_id
         async with self._database.write() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            await connection.execute(
+                update(identities).where(named).values(state=IdentityState.DELETING)
+            )
+            row = (await connection.execute(select(identities).where(named))).first()
+        return None if row is None else identity(row)
 
     async def end_deletion(self, uid: str) -> None:
         """Removes the row and with it the identity's operations."""

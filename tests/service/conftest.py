@@ -1,8 +1,5 @@
-"""Gateways with the parts that a test needs: none, a bundle, a trainer."""
+"""Gateways with the parts that a test needs: a bundle, a trainer, Triton."""
 
-import io
-import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,16 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from basemodel import load
 from identity import ServingBundle
-from tests.service.gateway import Gateway, running
-
-HERE = Path(__file__).parent
-
-
-def encode(image: Image.Image, kind: str = "PNG") -> bytes:
-    encoded = io.BytesIO()
-    image.save(encoded, kind)
-    return encoded.getvalue()
+from tests.service.gateway import Gateway, encode, running, scripted
+from tests.support.random_checkpoint import write_random_checkpoint
 
 
 @pytest.fixture(scope="session")
@@ -31,21 +22,16 @@ def photo() -> bytes:
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.support.random_checkpoint import write_random_checkpoint
-
     return write_random_checkpoint(tmp_path_factory.mktemp("base") / "checkpoint")
 
 
 @pytest.fixture(scope="session")
-def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The part of a serving bundle that the gateway reads."""
-    from basemodel import load
-
-    directory = tmp_path_factory.mktemp("bundle")
+def light_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The part of a serving bundle that the gateway reads: no models, and so made in no time."""
+    directory = tmp_path_factory.mktemp("light-bundle")
     base = load(checkpoint)
-    tokens = base.special_tokens
-    channels, latent_height, latent_width = base.latent_shape
     (directory / "tokenizer.json").write_text(base.tokenizer_json)
+    channels, latent_height, latent_width = base.latent_shape
     ServingBundle(
         base_model_digest=base.digest,
         engine="none",
@@ -58,18 +44,12 @@ def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         image_height=base.image_size[0],
         image_width=base.image_size[1],
         scaling_factor=base.scaling_factor,
-        max_rows=32,
-        begin_token=tokens.begin,
-        end_token=tokens.end,
-        padding_token=tokens.padding,
+        max_rows=8,
+        begin_token=base.special_tokens.begin,
+        end_token=base.special_tokens.end,
+        padding_token=base.special_tokens.padding,
     ).save(directory)
     return directory
-
-
-def scripted(*plan: str) -> dict[str, str]:
-    """Settings for a trainer that does as told, one word for each of its attempts."""
-    command = [sys.executable, str(HERE / "scripted_trainer.py"), "--plan", ",".join(plan)]
-    return {"JOBS__TRAINER": json.dumps(command)}
 
 
 @pytest.fixture
@@ -90,7 +70,7 @@ def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
 
 
 @pytest.fixture(scope="module")
-def gateway(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(light_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A module's gateway: a bundle, no Triton, and a trainer that succeeds at once."""
     home = tmp_path_factory.mktemp("gateway")
-    yield from running(Gateway(home, {"BUNDLE": str(bundle), **scripted("succeed")}))
+    yield from running(Gateway(home, {"BUNDLE": str(light_bundle), **scripted("succeed")}))

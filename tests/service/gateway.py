@@ -1,9 +1,12 @@
 """A real gateway process, its ports and its clients."""
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +22,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
+from PIL import Image
 
 from likeness.v1 import generation_service_pb2_grpc, identity_service_pb2_grpc
 from likeness.v1 import identity_service_pb2 as pb
@@ -112,6 +116,24 @@ class Gateway:
     def work_dirs(self) -> list[str]:
         return sorted(p.name for p in (self.home / "jobs").iterdir() if p.is_dir())
 
+    def break_table(self, name: str) -> None:
+        """Takes a table away: a database that fails in a way no code foresees."""
+        with contextlib.closing(sqlite3.connect(self.home / "likeness.db")) as database:
+            database.execute(f"ALTER TABLE {name} RENAME TO {name}_gone")
+
+    def trainers(self) -> list[int]:
+        """Pids of the trainers that work for it."""
+        jobs = str(self.home / "jobs").encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if any(word.startswith(jobs) for word in command):
+                found.append(int(process.name))
+        return found
+
     @asynccontextmanager
     async def stubs(self) -> AsyncIterator["Stubs"]:
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -123,6 +145,7 @@ class Stubs:
     """Clients of all services of one gateway."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
         self.identities: Any = identity_service_pb2_grpc.IdentityServiceStub(channel)
         self.generation: Any = generation_service_pb2_grpc.GenerationServiceStub(channel)
         self.operations: Any = operations_pb2_grpc.OperationsStub(channel)
@@ -204,3 +227,20 @@ def running(gateway: Gateway) -> Iterator[Gateway]:
     finally:
         if gateway.process is not None and gateway.process.poll() is None:
             gateway.kill()
+
+
+def encode(image: Image.Image, kind: str = "PNG") -> bytes:
+    encoded = io.BytesIO()
+    image.save(encoded, kind)
+    return encoded.getvalue()
+
+
+def scripted(*plan: str, model: str = "sha256:" + "0" * 64, stages: int = 5) -> dict[str, str]:
+    """Settings for a trainer that does as told, one word for each of its attempts.
+
+    Its identities are for the base model of digest ``model``.
+    """
+    script = str(Path(__file__).parent / "scripted_trainer.py")
+    command = [sys.executable, script, "--plan", ",".join(plan), "--model", model]
+    command += ["--stages", str(stages)]
+    return {"JOBS__TRAINER": json.dumps(command)}

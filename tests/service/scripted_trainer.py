@@ -40,15 +40,15 @@ def leave_with_parent(descriptor: int) -> None:
     os._exit(4)
 
 
-def artifact(seed: int, noun: str) -> bytes:
-    tokens = np.random.default_rng(seed).standard_normal((5, 2, 32)).astype(np.float32)
-    model = os.environ.get("SCRIPTED_BASE_MODEL", "sha256:" + "0" * 64)
+def artifact(seed: int, noun: str, model: str, stages: int) -> bytes:
+    tokens = np.random.default_rng(seed).standard_normal((stages, 2, 32)).astype(np.float32)
     return Identity(tokens, model, noun).to_bytes()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    for name in ("plan", "image", "out", "work-dir", "base-model", "class-noun", "preset"):
+    parser.add_argument("--stages", type=int, default=5)
+    for name in ("plan", "model", "image", "out", "work-dir", "base-model", "class-noun", "preset"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--parent-fd", type=int, required=True)
@@ -82,7 +82,7 @@ def main() -> int:
         return 0
     for step in range(1, STEPS + 1):
         progress(step)
-    data = artifact(arguments.seed, arguments.class_noun)
+    data = artifact(arguments.seed, arguments.class_noun, arguments.model, arguments.stages)
     reported = digest(b"another") if action == "damaged" else digest(data)
     Path(arguments.out).write_bytes(data)
     say(event="finished", steps=STEPS, seconds=0.1, digest=reported)

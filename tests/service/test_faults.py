@@ -1,0 +1,140 @@
+"""Trainers that fail and processes that are killed: nothing acknowledged is lost."""
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from google.rpc import code_pb2
+
+from identity import Identity
+from likeness.v1 import identity_service_pb2 as pb
+from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
+from tests.service.test_trainings import reason_of
+
+Start = Callable[..., Gateway]
+
+
+async def test_a_crash_is_tried_again(start_gateway: Start, photo: bytes) -> None:
+    gateway = start_gateway(**scripted("crash", "silent", "chatter"))
+    async with gateway.stubs() as stubs:
+        operation = await stubs.finished(await stubs.train(photo))
+    assert identity_of(operation).state == pb.Identity.STATE_READY
+    assert metadata_of(operation).attempt == 3
+
+
+async def test_after_three_failed_attempts_the_reason_is_told(
+    start_gateway: Start, photo: bytes
+) -> None:
+    gateway = start_gateway(**scripted("damaged", "crash", "crash", "succeed"))
+    async with gateway.stubs() as stubs:
+        operation = await stubs.finished(await stubs.train(photo, "ann"))
+        assert operation.error.code == code_pb2.INTERNAL
+        assert reason_of(operation) == "TRAINING_FAILED"
+        assert operation.error.message == (
+            "3 attempts failed; the last one: the trainer ended with exit code 9"
+        )
+        answer = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/ann"))
+    assert answer.identity.state == pb.Identity.STATE_FAILED
+    assert answer.identity.error == operation.error
+    assert (gateway.blobs(), gateway.work_dirs()) == ([], [])
+
+
+async def test_input_that_the_trainer_refuses_fails_at_once(
+    start_gateway: Start, photo: bytes
+) -> None:
+    gateway = start_gateway(**scripted("refuse", "succeed"))
+    async with gateway.stubs() as stubs:
+        operation = await stubs.finished(await stubs.train(photo))
+    assert operation.error.code == code_pb2.INVALID_ARGUMENT
+    assert operation.error.message == "image: shows nothing to learn"
+    assert reason_of(operation) == "INVALID_IMAGE"
+    assert metadata_of(operation).attempt == 1
+    assert (gateway.blobs(), gateway.work_dirs()) == ([], [])
+
+
+async def test_no_trainer_survives_a_killed_gateway(start_gateway: Start, photo: bytes) -> None:
+    gateway = start_gateway(**scripted("stall", "stall", "stall", "stall", "succeed"))
+    async with gateway.stubs() as stubs:
+        name = await stubs.train(photo)
+        for _ in range(4):  # oftener than attempts may fail
+            await stubs.until_step(name, 1)
+            (trainer,) = gateway.trainers()
+            ended = os.pidfd_open(trainer)
+            gateway.kill()
+            signalled = _wait(ended)
+            assert signalled, "the trainer outlived its gateway"
+            gateway.start()
+        operation = await stubs.finished(name)
+    assert metadata_of(operation).attempt == 5
+    assert identity_of(operation).state == pb.Identity.STATE_READY
+
+
+async def test_a_crash_between_two_steps_of_tidying_is_mended(
+    start_gateway: Start, photo: bytes
+) -> None:
+    gateway = start_gateway(**scripted("succeed"))
+    async with gateway.stubs() as stubs:
+        identity = identity_of(await stubs.finished(await stubs.train(photo, "ann")))
+        gateway.kill()
+        published = gateway.blobs()
+        blobs = gateway.home / "blobs"
+        for left in (f"sources/{identity.uid}", "sources/nobody", f"artifacts/{identity.uid}/9"):
+            (blobs / left).parent.mkdir(exist_ok=True)
+            (blobs / left).write_bytes(photo)
+        (gateway.home / "jobs" / "nobody").mkdir()
+        gateway.start()
+        assert gateway.blobs() == published
+        assert gateway.work_dirs() == []
+        answer = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/ann"))
+        assert answer.identity == identity
+
+
+def real_trainer(checkpoint: Path) -> dict[str, str]:
+    return {"BASE_MODEL": str(checkpoint)}
+
+
+async def test_a_real_training_goes_on_from_its_checkpoint(
+    start_gateway: Start, checkpoint: Path, photo: bytes
+) -> None:
+    gateway = start_gateway(**real_trainer(checkpoint))
+    async with gateway.stubs() as stubs:
+        name = await stubs.train(photo, "ann", seed=3)
+        work = gateway.home / "jobs" / name.removeprefix("operations/") / "checkpoints"
+        victims = ("trainer", "gateway")
+        for victim in victims:
+            async for message in stubs.watch(name):
+                if message.metadata.step >= 10 and any(work.glob("*.*")):
+                    break
+            if victim == "trainer":
+                os.kill(gateway.trainers()[0], signal.SIGKILL)
+            else:
+                gateway.kill()
+                gateway.start()
+        operation = await stubs.finished(name)
+        assert metadata_of(operation).attempt == 1 + len(victims)
+        again = await stubs.finished(await stubs.train(photo, "bea", seed=3))
+    killed, whole = identity_of(operation), identity_of(again)
+    assert killed.artifact_digest == whole.artifact_digest
+    (artifact,) = (gateway.home / "blobs" / "artifacts" / whole.uid).iterdir()
+    assert Identity.from_bytes(artifact.read_bytes()).base_model_digest == whole.base_model_digest
+    assert gateway.work_dirs() == []
+
+
+async def test_a_real_trainer_refuses_what_it_cannot_learn(
+    start_gateway: Start, checkpoint: Path, photo: bytes
+) -> None:
+    """Without a bundle only the trainer knows which words the base model has."""
+    gateway = start_gateway(**real_trainer(checkpoint))
+    async with gateway.stubs() as stubs:
+        operation = await stubs.finished(await stubs.train(photo, class_noun="zyzzyva"))
+    assert operation.error.code == code_pb2.INVALID_ARGUMENT
+    assert reason_of(operation) == "UNKNOWN_CLASS_NOUN"
+
+
+def _wait(pidfd: int) -> bool:
+    """Whether the process ends within some seconds."""
+    readable, _, _ = select.select([pidfd], [], [], 10)
+    os.close(pidfd)
+    return bool(readable)

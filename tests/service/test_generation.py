@@ -1,0 +1,222 @@
+"""Pictures: through a real Triton, and what callers are told when there is none."""
+
+import asyncio
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import error_details_pb2
+from PIL import Image
+
+from deploy.triton import TritonServer
+from identity import ServingBundle
+from likeness.v1 import generation_service_pb2 as pb
+from tests.service.gateway import Gateway, Stubs, details, running, scripted
+
+Start = Callable[..., Gateway]
+GENERATION = "likeness.v1.GenerationService"
+
+
+def spec(prompt: str = "a photo of a person", **fields: Any) -> pb.GenerationSpec:
+    return pb.GenerationSpec(**{"prompt": prompt, "steps": 3, "seed": 5, **fields})
+
+
+async def draw(stubs: Stubs, wanted: pb.GenerationSpec, **call: Any) -> list[pb.GeneratedImage]:
+    answer = await stubs.generation.Generate(pb.GenerateRequest(spec=wanted), **call)
+    return list(answer.images)
+
+
+async def refused(stubs: Stubs, wanted: pb.GenerationSpec) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await draw(stubs, wanted, timeout=20)
+    return caught.value
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    info: Any = details(error)[error_details_pb2.ErrorInfo]
+    return str(info.reason)
+
+
+def pixels(image: pb.GeneratedImage) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(Image.open(io.BytesIO(image.data)))
+
+
+@pytest.fixture(scope="module")
+def studio(
+    bundle: Path, triton: TritonServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway with a real Triton."""
+    settings = {
+        "BUNDLE": str(bundle),
+        "TRITON__URL": triton.grpc_address,
+        **scripted("succeed", model=ServingBundle.load(bundle).base_model_digest),
+    }
+    yield from running(Gateway(tmp_path_factory.mktemp("studio"), settings))
+
+
+async def test_an_identity_is_drawn(studio: Gateway, bundle: Path, photo: bytes) -> None:
+    described = ServingBundle.load(bundle)
+    async with studio.stubs() as stubs:
+        assert await stubs.serving(GENERATION)
+        await stubs.finished(await stubs.train(photo, "ann", seed=1))
+        await stubs.finished(await stubs.train(photo, "bea", seed=2))
+        both = {"ann": "identities/ann", "b": "identities/bea"}
+        wanted = spec("<ann> and <b> and <ann>", identities=both, image_count=2, guidance_scale=3)
+        images = await draw(stubs, wanted)
+        assert [image.seed for image in images] == [5, 6]
+        assert [image.index for image in images] == [0, 1]
+        (second,) = await draw(
+            stubs, spec(wanted.prompt, identities=both, guidance_scale=3, seed=6)
+        )
+        swapped = {"ann": "identities/bea", "b": "identities/ann"}
+        (other,) = await draw(
+            stubs, spec(wanted.prompt, identities=swapped, guidance_scale=3, seed=6)
+        )
+    assert np.abs(pixels(second).astype(int) - pixels(images[1])).max() <= 1
+    assert (pixels(other) != pixels(second)).any()
+    for image in images:
+        picture = Image.open(io.BytesIO(image.data))
+        assert (image.mime_type, picture.format, picture.mode) == ("image/png", "PNG", "RGB")
+        assert picture.size == (image.width, image.height)
+        assert picture.size == (described.image_width, described.image_height)
+        text = dict(picture.text)  # type: ignore[attr-defined]
+        xmp = text.pop("XML:com.adobe.xmp")
+        assert text == {
+            "Software": "Likeness",
+            "Seed": str(image.seed),
+            "Steps": "3",
+            "Guidance Scale": "3",
+            "Base Model Digest": described.base_model_digest,
+            "Digital Source Type": "http://cv.iptc.org/newscodes/digitalsourcetype/"
+            "trainedAlgorithmicMedia",
+        }
+        assert "trainedAlgorithmicMedia" in xmp
+        assert b"ann" not in image.data
+
+
+async def test_an_identity_without_stages_is_the_same_in_all(
+    bundle: Path, triton: TritonServer, start_gateway: Start, photo: bytes
+) -> None:
+    digest = ServingBundle.load(bundle).base_model_digest
+    settings = {"BUNDLE": str(bundle), "TRITON__URL": triton.grpc_address}
+    gateway = start_gateway(**settings, **scripted("succeed", model=digest, stages=1))
+    bound = {"ann": "identities/ann"}
+    async with gateway.stubs() as stubs:
+        await stubs.finished(await stubs.train(photo, "ann"))
+        assert len(await draw(stubs, spec("<ann>", identities=bound))) == 1
+        gateway.stop()
+        gateway.settings.update(scripted("succeed", model=digest, stages=3))
+        gateway.start()
+        await stubs.finished(await stubs.train(photo, "bea"))
+        error = await refused(stubs, spec("<ann>", identities={"ann": "identities/bea"}))
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert reason(error) == "IDENTITY_SHAPE_MISMATCH"
+
+
+async def test_a_stream_tells_every_step(studio: Gateway) -> None:
+    request = pb.StreamGenerateRequest(spec=spec(image_count=2, steps=4))
+    async with studio.stubs() as stubs:
+        events = [event async for event in stubs.generation.StreamGenerate(request)]
+    progress = [event.progress for event in events if event.HasField("progress")]
+    assert {each.total_steps for each in progress} == {4}
+    assert [each.step for each in progress] == sorted(each.step for each in progress)
+    assert {1, 4} <= {each.step for each in progress}
+    assert {event.image.index for event in events if event.HasField("image")} == {0, 1}
+
+
+async def test_unset_numbers_are_the_services(studio: Gateway) -> None:
+    request = pb.StreamGenerateRequest(spec=pb.GenerationSpec(prompt="a person"))
+    async with studio.stubs() as stubs:
+        call = stubs.generation.StreamGenerate(request)
+        first = await anext(aiter(call))
+        assert first.progress.total_steps == 50
+        call.cancel()
+
+
+async def test_a_caller_who_leaves_frees_the_sampler(studio: Gateway) -> None:
+    request = pb.StreamGenerateRequest(spec=spec(steps=150, image_count=16))
+    async with studio.stubs() as stubs:
+        leaving = stubs.generation.StreamGenerate(request)
+        await anext(aiter(leaving))
+        assert "likeness_generations_in_flight 1.0" in studio.metrics()
+        leaving.cancel()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await draw(stubs, spec(steps=150, image_count=16), timeout=0.5)
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        # Both would take minutes: this one does not wait for them.
+        assert await draw(stubs, spec(steps=2))
+    metrics = studio.metrics()
+    assert "likeness_generations_in_flight 0.0" in metrics
+    assert 'likeness_generation_seconds_count{outcome="cancelled"}' in metrics
+
+
+async def test_what_cannot_be_drawn_is_refused_by_name(
+    start_gateway: Start, light_bundle: Path, photo: bytes
+) -> None:
+    settings = {"BUNDLE": str(light_bundle), **scripted("succeed", "stall")}
+    gateway = start_gateway(**settings)
+    bound = {"ann": "identities/ann"}
+    async with gateway.stubs() as stubs:
+        error = await refused(stubs, spec("<ann>", identities=bound))
+        assert error.code() is grpc.StatusCode.NOT_FOUND
+        resource: Any = details(error)[error_details_pb2.ResourceInfo]
+        assert resource.resource_name == "identities/ann"
+        assert "identities/ann" in str(error.details())
+        await stubs.finished(await stubs.train(photo, "ann"))
+        error = await refused(stubs, spec("<ann>", identities=bound))
+        assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert reason(error) == "BASE_MODEL_MISMATCH"
+        gateway.kill()
+        gateway.settings.update(scripted("stall"))
+        gateway.start()
+        await stubs.until_step(await stubs.train(photo, "bea"), 1)
+        error = await refused(stubs, spec("<ann>", identities={"ann": "identities/bea"}))
+        assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert reason(error) == "IDENTITY_NOT_READY"
+
+
+async def test_without_triton_callers_are_told_when_to_come_back(gateway: Gateway) -> None:
+    async with gateway.stubs() as stubs:
+        assert await stubs.serving("likeness.v1.IdentityService")
+        assert not await stubs.serving(GENERATION)
+        error = await refused(stubs, spec())
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert reason(error) == "SAMPLER_UNAVAILABLE"
+    retry: Any = details(error)[error_details_pb2.RetryInfo]
+    assert retry.retry_delay.ToMilliseconds() > 0
+    assert "likeness_triton_up 0.0" in gateway.metrics()
+
+
+async def test_a_triton_that_never_answers_does_not_hold_callers(
+    start_gateway: Start, light_bundle: Path
+) -> None:
+    async def swallow(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            pass
+
+    mute = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = mute.sockets[0].getsockname()[1]
+    gateway = start_gateway(
+        BUNDLE=str(light_bundle),
+        TRITON__URL=f"127.0.0.1:{port}",
+        GENERATION__TIMEOUT_SECONDS="0.5",
+    )
+    async with gateway.stubs() as stubs:
+        assert not await stubs.serving(GENERATION)
+        error = await refused(stubs, spec())
+    assert error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
+    mute.close()
+
+
+async def test_the_bundle_may_come_later(start_gateway: Start, light_bundle: Path) -> None:
+    gateway = start_gateway()
+    async with gateway.stubs() as stubs:
+        error = await refused(stubs, spec())
+        assert (error.code(), reason(error)) == (grpc.StatusCode.UNAVAILABLE, "BUNDLE_MISSING")
+        (gateway.home / "no-bundle").symlink_to(light_bundle)
+        error = await refused(stubs, spec())
+        assert reason(error) == "SAMPLER_UNAVAILABLE"

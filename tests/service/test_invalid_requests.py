@@ -1,0 +1,241 @@
+"""Bad input: the right status, every violation at once, field and limit named; nothing is kept."""
+
+import io
+import struct
+import uuid
+import zlib
+from typing import Any
+
+import grpc
+import pytest
+from google.longrunning import operations_pb2
+from PIL import Image
+
+from likeness.v1 import generation_service_pb2 as generation_pb
+from likeness.v1 import identity_service_pb2 as pb
+from tests.service.gateway import Gateway, encode, violations
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and brings no pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def webp_header(width: int, height: int) -> bytes:
+    """An extended WebP that claims a canvas."""
+    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    chunk = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + canvas
+    return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
+
+
+PLAIN = encode(Image.new("RGB", (64, 64), "teal"))
+BAD_IMAGES = {
+    "none": (b"", "is empty (0 bytes)"),
+    "text": (b"not an image", "is not a PNG, JPEG or WEBP image"),
+    "gif": (encode(Image.new("P", (64, 64)), "GIF"), "is not a PNG, JPEG or WEBP image"),
+    "small": (encode(Image.new("RGB", (3, 3))), "has 3x3 pixels, at least 32 are needed"),
+    "narrow": (encode(Image.new("RGB", (500, 31))), "has 500x31 pixels, at least 32"),
+    "bomb": (png_header(10_000, 10_000), "has 10000x10000 pixels, the limit is 50000000"),
+    "large bomb": (png_header(60_000, 60_000), "has too many pixels, the limit is 50000000"),
+    "webp bomb": (webp_header(16_384, 16_384), ""),
+    "cut": (encode(Image.effect_noise((200, 200), 90))[:9000], "is damaged"),
+    "cut jpeg": (encode(Image.effect_noise((200, 200), 90), "JPEG")[:3000], "is damaged"),
+    "large": (PLAIN + bytes(16 * 2**20), "bytes, the limit is 16777216"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+async def test_a_bad_image_is_refused(gateway: Gateway, kind: str) -> None:
+    image, description = BAD_IMAGES[kind]
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(image, "bad")
+        assert description in violations(caught.value)["image"]
+        assert "image: " in str(caught.value.details())
+        assert await stubs.serving()
+    assert not any("bad" in name for name in gateway.blobs())
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_every_format_is_taken(gateway: Gateway, kind: str) -> None:
+    async with gateway.stubs() as stubs:
+        operation = await stubs.train(encode(Image.new("RGB", (40, 33)), kind))
+        assert (await stubs.finished(operation)).HasField("response")
+
+
+async def test_an_image_beyond_the_message_limit_is_refused(gateway: Gateway) -> None:
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(bytes(21 * 2**20))
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await stubs.serving()
+
+
+async def test_all_violations_of_a_training_come_at_once(gateway: Gateway) -> None:
+    request = pb.TrainIdentityRequest(
+        identity_id="Ann Smith",
+        image=b"?",
+        class_noun="two words",
+        preset="best",
+        seed=-1,
+        request_id="1",
+    )
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.identities.TrainIdentity(request)
+    found = violations(caught.value)
+    assert set(found) == {"identity_id", "image", "class_noun", "preset", "seed", "request_id"}
+    assert found["preset"] == "must be default or paper, got 'best'"
+    assert "1 to 63" in found["identity_id"]
+    assert "1 to 32 letters" in found["class_noun"]
+
+
+async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway) -> None:
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(PLAIN, class_noun="zyzzyva")
+    assert "must be a word that is 1 token" in violations(caught.value)["class_noun"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "description"),
+    [
+        ({"prompt": ""}, "spec.prompt", "is empty"),
+        ({"prompt": " \n"}, "spec.prompt", "is empty"),
+        ({"prompt": "x" * 4097}, "spec.prompt", "has 4097 characters, the limit is 4096"),
+        ({"prompt": "a " * 10_000}, "spec.prompt", "has 20000 characters, the limit is 4096"),
+        ({"prompt": "a " * 100}, "spec.prompt", "has 100 tokens, but the text window holds 75"),
+        ({"prompt": "<ann>"}, "spec.prompt", "placeholder <ann> is not bound"),
+        (
+            {"prompt": "a", "identities": {"ann": "identities/ann"}},
+            "spec.identities[ann]",
+            "<ann> does not occur in spec.prompt",
+        ),
+        (
+            {"prompt": "<ann>", "identities": {"ann": "people/ann"}},
+            "spec.identities[ann]",
+            "must be identities/ID",
+        ),
+        (
+            {"prompt": "<ann>", "identities": {"ann": "identities/"}},
+            "spec.identities[ann]",
+            "must be identities/ID",
+        ),
+        (
+            {"prompt": "a", "identities": {"a b": "identities/ann"}},
+            "spec.identities['a b']",
+            "the key can't be a placeholder",
+        ),
+        ({"negative_prompt": "<ann>"}, "spec.negative_prompt", "placeholders are not allowed"),
+        ({"negative_prompt": "a " * 100}, "spec.negative_prompt", "the text window holds 75"),
+        ({"image_count": 0}, "spec.image_count", "must be 1 to 16, got 0"),
+        ({"image_count": 17}, "spec.image_count", "must be 1 to 16, got 17"),
+        ({"steps": 0}, "spec.steps", "must be 1 to 150, got 0"),
+        ({"steps": 100_000}, "spec.steps", "must be 1 to 150, got 100000"),
+        ({"guidance_scale": float("nan")}, "spec.guidance_scale", "must be 1 to 30, got nan"),
+        ({"guidance_scale": float("inf")}, "spec.guidance_scale", "must be 1 to 30, got inf"),
+        ({"guidance_scale": 0.5}, "spec.guidance_scale", "must be 1 to 30, got 0.5"),
+        ({"seed": -1}, "spec.seed", "must be 0 to 2^63 - 1, got -1"),
+        ({"seed": 2**63 - 1, "image_count": 2}, "spec.seed", "must be at most 2^63 - 1"),
+    ],
+)
+async def test_a_bad_drawing_is_refused(
+    gateway: Gateway, fields: dict[str, Any], field: str, description: str
+) -> None:
+    spec = generation_pb.GenerationSpec(**{"prompt": "a person", **fields})
+    async with gateway.stubs() as stubs:
+        for call in (
+            stubs.generation.Generate(generation_pb.GenerateRequest(spec=spec)),
+            anext(
+                aiter(
+                    stubs.generation.StreamGenerate(generation_pb.StreamGenerateRequest(spec=spec))
+                )
+            ),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            found = violations(caught.value)
+            assert list(found) == [field]
+            assert description in found[field]
+            assert f"{field}: {found[field]}" == caught.value.details()
+
+
+async def test_very_many_violations_still_make_an_answer(gateway: Gateway) -> None:
+    wrong = {f"{'é' * 500}{i}": "é" * 500 for i in range(500)}
+    spec = generation_pb.GenerationSpec(prompt="<ö>" * 9, identities=wrong, steps=0)
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.generation.Generate(generation_pb.GenerateRequest(spec=spec))
+    assert len(violations(caught.value)) >= 1
+    assert "more" in str(caught.value.details())
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "request_message", "field"),
+    [
+        ("identities", "GetIdentity", pb.GetIdentityRequest(name="ann"), "name"),
+        ("identities", "DeleteIdentity", pb.DeleteIdentityRequest(name="identities/Ä"), "name"),
+        ("identities", "ListIdentities", pb.ListIdentitiesRequest(page_size=-1), "page_size"),
+        ("identities", "ListIdentities", pb.ListIdentitiesRequest(page_token="é"), "page_token"),
+        ("operations", "GetOperation", operations_pb2.GetOperationRequest(name="7"), "name"),
+        (
+            "operations",
+            "ListOperations",
+            operations_pb2.ListOperationsRequest(filter="a"),
+            "filter",
+        ),
+    ],
+)
+async def test_a_bad_name_or_page_is_refused(
+    gateway: Gateway, service: str, method: str, request_message: Any, field: str
+) -> None:
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await getattr(getattr(stubs, service), method)(request_message)
+    assert list(violations(caught.value)) == [field]
+
+
+async def test_what_does_not_exist_is_not_found(gateway: Gateway) -> None:
+    nowhere = f"operations/{uuid.uuid4()}"
+    async with gateway.stubs() as stubs:
+        for call in (
+            stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/nobody")),
+            stubs.identities.DeleteIdentity(pb.DeleteIdentityRequest(name="identities/nobody")),
+            stubs.operations.GetOperation(operations_pb2.GetOperationRequest(name=nowhere)),
+            stubs.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=nowhere)),
+            stubs.operations.DeleteOperation(operations_pb2.DeleteOperationRequest(name=nowhere)),
+            stubs.operations.WaitOperation(operations_pb2.WaitOperationRequest(name=nowhere)),
+            anext(stubs.watch(nowhere)),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_decoding_mutated_images_never_breaks_out() -> None:
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+
+    from service.images import _decode
+
+    noise = Image.effect_noise((48, 48), 60).convert("RGB")
+    seeds = [encode(noise, kind) for kind in ("PNG", "JPEG", "WEBP")]
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.sampled_from(seeds), st.data())
+    def mutated(seed: bytes, data: st.DataObject) -> None:
+        changed = bytearray(seed)
+        for _ in range(data.draw(st.integers(1, 4))):
+            changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.integers(0, len(changed)))
+        answer = _decode(bytes(io.BytesIO(changed).getvalue()[:cut]))
+        assert answer is None or isinstance(answer, str)
+
+    mutated()

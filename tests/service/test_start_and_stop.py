@@ -1,0 +1,88 @@
+"""The process itself: what it refuses to start with, and how it ends."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+
+from tests.service.gateway import Gateway, details, scripted
+
+Start = Callable[..., Gateway]
+
+
+def start_and_end(gateway: Gateway) -> subprocess.CompletedProcess[str]:
+    """For a gateway that does not come up."""
+    return subprocess.run(
+        [sys.executable, "-m", "service"],
+        env=gateway.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_gateway_has_no_deep_learning_in_it() -> None:
+    code = (
+        "import sys, service.gateway, service.__main__;"
+        "print([m for m in ('torch', 'diffusers', 'transformers', 'basemodel', 'trainer')"
+        " if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]", answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"LISTEN": "0.0.0.0:50051"}, "LIKENESS_LISTEN: refusing to listen on 0.0.0.0:50051"),
+        ({"METRICS_LISTEN": "10.1.2.3:1"}, "LIKENESS_METRICS_LISTEN: refusing to listen"),
+        ({"LISTEN": "50051"}, "LIKENESS_LISTEN: must be HOST:PORT"),
+        ({"JOBS__CONCURRENCY": "0"}, "LIKENESS_JOBS__CONCURRENCY: Input should be greater"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], message: str) -> None:
+    answer = start_and_end(Gateway(tmp_path, settings))
+    assert answer.returncode == 2
+    assert message in answer.stderr
+
+
+def test_a_second_gateway_on_the_same_work_or_port_is_refused(start_gateway: Start) -> None:
+    first = start_gateway()
+    second = Gateway(first.home)
+    answer = start_and_end(second)
+    assert (answer.returncode, "another gateway" in answer.stderr) == (1, True)
+    other = Gateway(first.home, {"JOBS__WORK_DIR": str(first.home / "other")})
+    other.port = first.port
+    answer = start_and_end(other)
+    assert (answer.returncode, "is a port taken?" in answer.stderr) == (1, True)
+
+
+async def test_a_stopped_gateway_ends_watches_and_trainers_and_goes_on_later(
+    start_gateway: Start, photo: bytes
+) -> None:
+    gateway = start_gateway(**scripted("stall", "stall", "stall", "stall", "succeed"))
+    async with gateway.stubs() as stubs:
+        operation = await stubs.train(photo, "ann")
+        await stubs.until_step(operation, 1)
+        watching = stubs.watch(operation)
+        await anext(watching)
+        assert gateway.stop() == 0
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in watching:
+                pass
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert details(caught.value)[error_details_pb2.ErrorInfo].reason == "SHUTDOWN"  # type: ignore[attr-defined]
+    # More restarts than attempts may fail: a restart is not the trainer's fault.
+    for _ in range(3):
+        gateway.start()
+        async with gateway.stubs() as stubs:
+            await stubs.until_step(operation, 1)
+        assert gateway.stop() == 0
+    gateway.start()
+    async with gateway.stubs() as stubs:
+        assert (await stubs.finished(operation)).HasField("response")
