@@ -42,6 +42,7 @@ PROMPTS = (
 )
 
 _STEPS = 25
+_GUIDANCE = 3.0  # the embedded checkpoint's colours are truest here
 _FIRST_SEED = 7  # of the first prompt; the others count up
 
 
@@ -124,7 +125,9 @@ async def _draw(client: LikenessClient, output: TerminalOutput) -> list[Drawn]:
 
     async def draw(prompt: str, seed: int) -> Drawn:
         nonlocal finished
-        pictures = await client.generate(prompt, {"ann": IDENTITY}, steps=_STEPS, seed=seed)
+        pictures = await client.generate(
+            prompt, {"ann": IDENTITY}, steps=_STEPS, guidance_scale=_GUIDANCE, seed=seed
+        )
         finished += 1
         output.advance("Drawing", finished, len(PROMPTS))
         return Drawn(prompt, pictures[0])

@@ -114,7 +114,7 @@ async def test_lists_have_all_pages_newest_first(client: LikenessClient) -> None
     trainings = [training.metadata.identity async for training in client.list_operations()]
     newest_first = [f"identities/{name}" for name in reversed(names)]
     assert identities[: len(names)] == trainings[: len(names)] == newest_first
-    for name in names:
+    for name in reversed(names):  # the oldest one is being trained: no other training starts
         await client.delete_identity(name)
     assert [identity async for identity in client.list_identities()] == []
 
