@@ -5,7 +5,7 @@ import sys
 
 from pydantic import ValidationError
 
-from service.gateway import StartError, run
+from service.gateway import GatewayDownError, run
 from service.logs import configure_logs
 from service.settings import Settings
 
@@ -22,7 +22,7 @@ def main() -> int:
         return 2
     try:
         asyncio.run(run(settings))
-    except StartError as error:
+    except GatewayDownError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

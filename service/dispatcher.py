@@ -118,8 +118,8 @@ class Dispatcher:
             await self._persistently(lambda: self._jobs.release(operation.uid, operation.attempt))
         except _OvertakenError:
             outcome = "stopped"
-        except WorkerBusyError:
-            outcome = "stopped"
+        except (WorkerBusyError, UnavailableError):
+            outcome = "stopped"  # nothing that the training is to blame for
             await self._release_later(training)
         except InputRefusedError as error:
             outcome = "refused"

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from service import monitor
 from service.backend_local import LocalBackend
@@ -15,10 +16,12 @@ from service.blobs import BlobStore
 from service.bundle import BundleSource
 from service.cache import IdentityCache
 from service.dispatcher import Dispatcher
+from service.errors import UnavailableError
 from service.events import TrainingEvents
 from service.generation import GenerationService
 from service.health import HealthService, Readiness
 from service.identities import IdentityService
+from service.logs import fault
 from service.metrics import Metrics
 from service.operations import OperationsService
 from service.sampler_client import SamplerClient
@@ -31,15 +34,15 @@ from service.trainings import Trainings
 log = structlog.get_logger()
 
 
-class StartError(RuntimeError):
-    """The gateway can't start; the message says why."""
+class GatewayDownError(RuntimeError):
+    """The gateway can't start or go on; the message says why."""
 
 
 async def run(settings: Settings) -> None:
     """Runs the gateway until SIGTERM or SIGINT.
 
     Raises:
-        StartError: see there.
+        GatewayDownError: see there.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -48,9 +51,12 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_gateway(settings.jobs.work_dir))
         metrics = Metrics()
-        database = Database(settings.database.url)
-        stack.push_async_callback(database.close)
-        await database.migrate()
+        try:
+            database = Database(settings.database.url)
+            stack.push_async_callback(database.close)
+            await database.migrate()
+        except (SQLAlchemyError, ImportError, UnavailableError) as error:
+            raise GatewayDownError(f"can't use the database: {type(error).__name__}") from error
         sampler = SamplerClient(settings.triton.url, settings.triton.probe_seconds)
         stack.push_async_callback(sampler.close)
         identities, operations = IdentityStore(database), OperationStore(database)
@@ -82,7 +88,7 @@ async def run(settings: Settings) -> None:
             server.add_insecure_port(settings.listen)
         except (OSError, RuntimeError) as error:
             addresses = f"{settings.listen} or {settings.metrics_listen}"
-            raise StartError(f"can't listen on {addresses}: is a port taken?") from error
+            raise GatewayDownError(f"can't listen on {addresses}: is a port taken?") from error
         await server.start()
         background = [
             asyncio.create_task(dispatcher.run()),
@@ -107,7 +113,9 @@ async def run(settings: Settings) -> None:
         await jobs.release_all()
         log.info("stopped")
         for task in failed:
-            task.result()
+            if (broken := task.exception()) is not None:
+                log.error("background_failed", **fault(broken))
+                raise GatewayDownError("a part of the gateway broke; its log says which")
 
 
 @contextmanager
@@ -118,5 +126,5 @@ def _only_gateway(work_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StartError(f"another gateway works in {work_dir}") from error
+            raise GatewayDownError(f"another gateway works in {work_dir}") from error
         yield

@@ -19,7 +19,6 @@ from service.store import (
     Training,
 )
 
-
 log = structlog.get_logger()
 
 

@@ -169,7 +169,7 @@ class Stubs:
                 return
 
     async def finished(self, operation: str) -> operations_pb2.Operation:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(200):
             while True:
                 done = await self.operations.WaitOperation(
                     operations_pb2.WaitOperationRequest(name=operation)

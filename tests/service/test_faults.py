@@ -1,8 +1,10 @@
 """Trainers that fail and processes that are killed: nothing acknowledged is lost."""
 
+import json
 import os
 import select
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,7 +94,9 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
 
 
 def real_trainer(checkpoint: Path) -> dict[str, str]:
-    return {"BASE_MODEL": str(checkpoint)}
+    """The trainer itself, with less to do."""
+    command = [sys.executable, "-m", "trainer", "--steps", "60"]
+    return {"BASE_MODEL": str(checkpoint), "JOBS__TRAINER": json.dumps(command)}
 
 
 async def test_a_real_training_goes_on_from_its_checkpoint(
@@ -101,11 +105,14 @@ async def test_a_real_training_goes_on_from_its_checkpoint(
     gateway = start_gateway(**real_trainer(checkpoint))
     async with gateway.stubs() as stubs:
         name = await stubs.train(photo, "ann", seed=3)
-        work = gateway.home / "jobs" / name.removeprefix("operations/") / "checkpoints"
-        victims = ("trainer", "gateway")
-        for victim in victims:
+        work = gateway.home / "jobs" / name.removeprefix("operations/")
+        saved = work / "checkpoints" / "checkpoint.pt"
+        victims, floor = ("trainer", "gateway"), 0
+        for attempt, victim in enumerate(victims, 1):
             async for message in stubs.watch(name):
-                if message.metadata.step >= 10 and any(work.glob("*.*")):
+                step = message.metadata.step
+                if message.metadata.attempt == attempt and step > floor and saved.exists():
+                    floor = step
                     break
             if victim == "trainer":
                 os.kill(gateway.trainers()[0], signal.SIGKILL)

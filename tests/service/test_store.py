@@ -1,0 +1,179 @@
+"""The store by itself: pages, fencing, migrations."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from service.store import (
+    Database,
+    Failure,
+    IdentityState,
+    IdentityStore,
+    JobStore,
+    NewTraining,
+    OperationState,
+    OperationStore,
+    PageTokenError,
+    TrainingProgress,
+    now,
+)
+from service.store.jobs import Artifact
+from service.store.paging import decode_token, encode_token
+from service.store.tables import metadata
+
+ARTIFACT = Artifact("artifacts/x/1", "sha256:1", "sha256:2", 5, 32)
+FAILURE = Failure(13, "REASON", "a sentence")
+
+
+def new(identity_id: str) -> NewTraining:
+    return NewTraining(
+        identity_uid=str(uuid.uuid4()),
+        identity_id=identity_id,
+        class_noun="person",
+        preset="default",
+        seed=0,
+        image_digest="sha256:0",
+        request_id=None,
+        payload_digest="sha256:0",
+    )
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/store.db")
+    await database.migrate()
+    await database.migrate()  # nothing to do
+    yield database
+    await database.close()
+
+
+async def test_migrations_make_the_tables(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with database.write() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_only_the_holder_of_an_attempt_writes(database: Database) -> None:
+    operations, jobs, identities = (
+        OperationStore(database),
+        JobStore(database),
+        IdentityStore(database),
+    )
+    created = await operations.create(new("ann"))
+    assert created is not None
+    uid = created.operation.uid
+    first = await jobs.claim()
+    assert first is not None
+    assert (first.operation.attempt, first.operation.state) == (1, OperationState.RUNNING)
+    assert await jobs.claim() is None
+    assert await jobs.release_all() == 1
+    second = await jobs.claim()
+    assert second is not None
+    assert second.operation.attempt == 2
+    for written in (
+        await jobs.holds(uid, 1),
+        await jobs.record_progress(uid, 1, TrainingProgress(1, 2)),
+        await jobs.publish(uid, 1, ARTIFACT),
+        await jobs.fail(uid, 1, FAILURE),
+        await jobs.retry(uid, 1, 0),
+        await jobs.release(uid, 1),
+    ):
+        assert written is False
+    assert await jobs.publish(uid, 2, ARTIFACT)
+    assert not await jobs.publish(uid, 2, ARTIFACT)
+    assert not await operations.cancel(uid, FAILURE)
+    identity = await identities.get("ann")
+    assert identity is not None
+    assert (identity.state, identity.artifact_key) == (IdentityState.READY, ARTIFACT.key)
+
+
+async def test_a_cancelled_attempt_cannot_publish(database: Database) -> None:
+    operations, jobs, identities = (
+        OperationStore(database),
+        JobStore(database),
+        IdentityStore(database),
+    )
+    await operations.create(new("ann"))
+    claimed = await jobs.claim()
+    assert claimed is not None
+    assert await operations.cancel(claimed.operation.uid, FAILURE)
+    assert not await jobs.publish(claimed.operation.uid, 1, ARTIFACT)
+    identity = await identities.get("ann")
+    assert identity is not None
+    assert (identity.state, identity.failure_reason) == (IdentityState.FAILED, "REASON")
+
+
+async def test_a_job_is_claimed_once_and_in_order(database: Database) -> None:
+    operations, jobs = OperationStore(database), JobStore(database)
+    made = [await operations.create(new(f"identity-{index}")) for index in range(6)]
+    claimed = await asyncio.gather(*(jobs.claim() for _ in range(8)))
+    got = sorted(each.operation.uid for each in claimed if each)
+    assert got == sorted(each.operation.uid for each in made if each)
+    queue = await jobs.queue()
+    assert (queue.depth, queue.oldest) == (0, None)
+    assert made[0] is not None
+    assert await jobs.retry(made[0].operation.uid, 1, now() + 60_000_000)
+    assert await jobs.claim() is None
+    assert (await jobs.queue()).depth == 1
+
+
+@given(time=st.integers(0, 2**63 - 1), uid=st.text(max_size=40))
+def test_a_token_leads_back_to_its_place(time: int, uid: str) -> None:
+    assert decode_token(encode_token(time, uid)) == (time, uid)
+
+
+@given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
+def test_any_other_token_is_refused_cleanly(token: str) -> None:
+    try:
+        place = decode_token(token)
+    except PageTokenError:
+        return
+    assert decode_token(encode_token(*place)) == place
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    count=st.integers(0, 12),
+    size=st.integers(1, 5),
+    changes=st.lists(st.integers(0, 11), max_size=6),
+)
+def test_pages_hold_every_lasting_row_once(count: int, size: int, changes: list[int]) -> None:
+    """Rows that come and go between pages neither repeat nor hide the others."""
+
+    async def scenario() -> None:
+        database = Database("sqlite+aiosqlite://")
+        await database.migrate()
+        operations, identities = OperationStore(database), IdentityStore(database)
+        names = [f"identity-{index}" for index in range(count)]
+        for name in names:
+            await operations.create(new(name))
+        seen, token, gone = [], "", set()
+        pending = list(changes)
+        while True:
+            page = await identities.page(size, token)
+            assert len(page.rows) <= size
+            seen += [row.identity_id for row in page.rows]
+            if not (token := page.next_token):
+                break
+            if pending:
+                await operations.create(new(f"later-{len(pending)}"))
+                victim = f"identity-{pending.pop()}"
+                if (record := await identities.begin_deletion(victim)) is not None:
+                    await identities.end_deletion(record.uid)
+                    gone.add(victim)
+        assert len(set(seen)) == len(seen)
+        assert set(names) - gone <= set(seen)
+        assert not any(name.startswith("later") for name in seen)
+        await database.close()
+
+    asyncio.run(scenario())
