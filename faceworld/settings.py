@@ -22,9 +22,9 @@ class VaeSettings:
     channels: tuple[int, ...] = (16, 32, 64)  # per resolution: 64, 32, 16 pixels
     crop: int = 32  # pixels; crops give many different pictures a step at a low price
     crop_batch: int = 8
-    crop_steps: int = 14_000
+    crop_steps: int = 8_400
     full_batch: int = 3  # whole pictures, so that group norm meets the real statistics
-    full_steps: int = 5_000
+    full_steps: int = 3_000
     learning_rate: float = 2e-3  # peak; cosine to zero over all steps
     kl_weight: float = 1e-6
     gradient_weight: float = 1.0  # loss on differences of neighbouring pixels
@@ -36,9 +36,9 @@ class JudgeSettings:
 
     channels: tuple[int, ...] = (32, 64, 128)  # per resolution: 16, 8, 4 pixels
     width: int = 64  # of embeddings
-    identity_steps: int = 4000
+    identity_steps: int = 1_700
     identity_batch: int = 48  # identities a step, two pictures of each
-    clip_steps: int = 6000
+    clip_steps: int = 1_100
     clip_batch: int = 96
     learning_rate: float = 2e-3
     temperature: float = 0.1
@@ -53,7 +53,7 @@ class DiffusionSettings:
     text_layers: int = 4
     prompt_length: int = 32  # tokens
     batch: int = 16
-    steps: int = 14_000
+    steps: int = 9_000
     learning_rate: float = 1e-3
     ema: float = 0.998
     caption_dropout: float = 0.1
