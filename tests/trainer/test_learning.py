@@ -18,7 +18,7 @@ from trainer.prompts import training_prompts
 from trainer.tokens import IdentityTokens, initial_embedding
 from trainer.views import Views, augment, jittered, make_views
 
-SHORT = TrainingConfig(steps=4, batch=3, views=3)
+SHORT = TrainingConfig(generator=True, steps=4, batch=3, views=3)
 
 
 def picture(base: BaseModel, seed: int = 0) -> np.ndarray:
