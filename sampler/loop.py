@@ -17,7 +17,7 @@ from sampler.conditioning import Conditioner
 from sampler.decoder import Decoder
 from sampler.engine import Array, Engine
 from sampler.job import Caller, Job
-from sampler.picture import Picture
+from sampler.picture import Picture, new_scheduler
 from sampler.request import SamplingRequest
 
 
@@ -38,6 +38,9 @@ class Sampler:
         scheduler_config: dict[str, Any],
         engine: Engine,
     ) -> None:
+        # A config that can't be read fails here and not in a request; and diffusers' first
+        # scheduler takes a second, which the first request should not wait for.
+        new_scheduler(scheduler_config)
         self._bundle = bundle
         self._scheduler_config = scheduler_config
         self._engine = engine

@@ -11,6 +11,11 @@ from sampler.conditioning import Conditioning, Features
 from sampler.request import SamplingRequest
 
 
+def new_scheduler(config: dict[str, Any]) -> Any:
+    """DDIM, as diffusers has it, with the noise schedule of any diffusers scheduler config."""
+    return DDIMScheduler.from_config(config)  # type: ignore[no-untyped-call]
+
+
 class Picture:
     """One picture of a request.
 
@@ -39,7 +44,7 @@ class Picture:
             if conditioning.negative is None
             else (conditioning.negative, conditioning.prompt)
         )
-        self._scheduler: Any = DDIMScheduler.from_config(scheduler_config)  # type: ignore[no-untyped-call]
+        self._scheduler = new_scheduler(scheduler_config)
         self._scheduler.set_timesteps(request.steps)
         # The same draw as diffusers' pipeline given Generator("cpu").manual_seed(seed).
         generator = torch.Generator("cpu").manual_seed(request.seeds[index])
