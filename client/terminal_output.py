@@ -98,7 +98,7 @@ class TerminalOutput:
             record = identity_record(identity)
             tokens = f"{identity.stage_count} x 2 x {identity.token_width}"
             table.add_row(
-                record["name"],
+                _short_name(record["name"]),
                 _state(record["state"]),
                 record.get("class_noun", ""),
                 tokens if identity.stage_count else "",
@@ -115,8 +115,8 @@ class TerminalOutput:
             record = training_record(training)
             steps = f"{record['step']}/{record['total_steps']}" if "step" in record else ""
             table.add_row(
-                record["operation"],
-                record.get("identity", ""),
+                _short_name(record["operation"]),
+                _short_name(record.get("identity", "")),
                 _state(record["state"]),
                 steps,
                 f"{record['loss']:.4f}" if "loss" in record else "",
@@ -161,4 +161,6 @@ def _state(state: str) -> str:
 
 
 def _table(*headers: str) -> Table:
-    return Table(*headers, box=None, header_style="bold", pad_edge=False)
+    table = Table(*headers, box=None, header_style="bold", pad_edge=False)
+    table.columns[0].no_wrap = True  # a name is there to be copied
+    return table

@@ -137,9 +137,7 @@ async def test_the_command_from_training_to_deletion(gateway: str, source: str) 
     assert [(line["event"], line["code"]) for line in watched.lines] == [("error", "CANCELLED")]
 
     listed = await run(gateway, "identities")
-    assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [
-        ["identities/ben", "failed"]
-    ]
+    assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [["ben", "failed"]]
     deleted = await run(gateway, "delete", "ben", "--json")
     assert deleted.lines == [{"event": "deleted", "name": "identities/ben"}]
     assert not (await run(gateway, "identities", "--json")).lines
