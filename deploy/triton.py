@@ -156,8 +156,7 @@ class TritonServer:
         deadline = time.monotonic() + self._ready_seconds
         while True:
             if self.process.poll() is not None or time.monotonic() > deadline:
-                tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-10:])
-                raise TritonError(f"Triton is not ready; {self.log} says:\n{tail}")
+                raise TritonError(f"Triton is not ready; {self.log} says:\n{_reason(self.log)}")
             try:
                 with urllib.request.urlopen(url, timeout=2):
                     return
@@ -171,6 +170,13 @@ class TritonServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _reason(log: Path) -> str:
+    """What the server gave as the reason of its end, or what it said last."""
+    lines = log.read_text(errors="replace").splitlines()
+    reasons = [number for number, line in enumerate(lines) if line.startswith("error:")]
+    return "\n".join(lines[reasons[-1] :] if reasons else lines[-10:])
 
 
 def _package() -> Path:
