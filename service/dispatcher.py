@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 
@@ -32,8 +31,6 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 5.0
 """Longest time between two looks at the queue; a new job wakes the dispatcher at once."""
-PROGRESS_SECONDS = 1.0
-"""Shortest time between two progress records in the database; watchers see every event."""
 STORE_RETRY_SECONDS = 1.0
 
 
@@ -147,10 +144,7 @@ class Dispatcher:
         self._events.publish(training)
         job = Job(operation.uid, image, identity.class_noun, operation.preset, operation.seed)
         reporter = _Reporter(training, self._jobs, self._events, self._metrics)
-        try:
-            data = await self._backend.train(job, reporter)
-        finally:
-            await reporter.flush()
+        data = await self._backend.train(job, reporter)
         await self._publish(training, data)
         return "succeeded"
 
@@ -223,33 +217,23 @@ class Dispatcher:
 
 
 class _Reporter:
-    """Takes an attempt's progress; raises :class:`_OvertakenError` if nobody wants it any more."""
+    """Takes an attempt's progress; raises :class:`_OvertakenError` if it is wanted no more."""
 
     def __init__(
         self, training: Training, jobs: JobStore, events: TrainingEvents, metrics: Metrics
     ) -> None:
         self._training, self._jobs, self._events = training, jobs, events
         self._metrics = metrics
-        self._last: TrainingProgress | None = None
-        self._stored = 0.0
+        self._step: int | None = None
 
     async def __call__(self, progress: TrainingProgress) -> None:
         operation = self._training.operation
-        if self._last is not None:
-            self._metrics.training_steps.inc(max(0, progress.step - self._last.step))
-        self._last = progress
-        if time.monotonic() - self._stored >= PROGRESS_SECONDS and not await self.flush():
-            raise _OvertakenError
+        if self._step is not None:
+            self._metrics.training_steps.inc(max(0, progress.step - self._step))
+        self._step = progress.step
+        # If the database is away the training does not suffer; the next record comes soon.
+        with contextlib.suppress(UnavailableError):
+            if not await self._jobs.record_progress(operation.uid, operation.attempt, progress):
+                raise _OvertakenError
         reported = replace(operation, **asdict(progress))
         self._events.publish(Training(reported, self._training.identity))
-
-    async def flush(self) -> bool:
-        """Stores the last progress; False if the operation is no longer his."""
-        self._stored = time.monotonic()
-        if self._last is None:
-            return True
-        operation = self._training.operation
-        try:
-            return await self._jobs.record_progress(operation.uid, operation.attempt, self._last)
-        except UnavailableError:
-            return True  # the training does not depend on it; the next record comes soon

@@ -64,7 +64,7 @@ class Trainings:
         if (known := await self._known(request_id, payload)) is not None:
             return known
         if await self._identities.get(identity_id) is not None:
-            raise _name_taken(identity_id)
+            return await self._known_after_all(request_id, payload, identity_id)
         new = NewTraining(
             identity_uid=str(uuid.uuid4()),
             identity_id=identity_id,
@@ -79,9 +79,7 @@ class Trainings:
         created = await self._operations.create(new)
         if created is None:  # a call at the same time was quicker
             await self._blobs.erase_source(new.identity_uid)
-            if (known := await self._known(request_id, payload)) is not None:
-                return known
-            raise _name_taken(identity_id)
+            return await self._known_after_all(request_id, payload, identity_id)
         log.info("training_queued", operation=created.operation.uid, identity=new.identity_uid)
         self._dispatcher.wake()
         return created
@@ -129,6 +127,14 @@ class Trainings:
             message = f"request_id was used by another request, which made {name}"
             raise AlreadyExistsError(OPERATION_TYPE, name, message, "REQUEST_ID_REUSED")
         return training
+
+    async def _known_after_all(
+        self, request_id: str | None, payload: str, identity_id: str
+    ) -> Training:
+        """For a name that is taken: perhaps by the same request, a moment ago."""
+        if (known := await self._known(request_id, payload)) is not None:
+            return known
+        raise _name_taken(identity_id)
 
     async def _cancel(self, training: Training) -> None:
         uid = training.operation.uid
