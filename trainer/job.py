@@ -138,7 +138,7 @@ class Checkpoint:
 
 def _optimise(training: Training, checkpoint: Checkpoint, events: Events) -> None:
     first, began = training.step, time.monotonic()
-    told, next_save = began, began + _SAVE_SECONDS
+    told = next_save = began
     while not training.done:
         losses = training.take_step()
         now = time.monotonic()
