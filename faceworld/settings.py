@@ -53,7 +53,7 @@ class DiffusionSettings:
     text_layers: int = 4
     prompt_length: int = 32  # tokens
     batch: int = 16
-    steps: int = 9_000
+    steps: int = 8_500
     learning_rate: float = 1e-3
     ema: float = 0.998
     caption_dropout: float = 0.1
