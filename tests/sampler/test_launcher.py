@@ -11,7 +11,7 @@ import deploy.triton
 from deploy.triton import TritonError, TritonServer
 
 LISTENING = "0A"
-LOOPBACK = "0100007F"
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, as IPv4 and within IPv6
 
 
 def test_listens_on_loopback_only(triton: TritonServer) -> None:
@@ -22,8 +22,9 @@ def test_listens_on_loopback_only(triton: TritonServer) -> None:
         for line in Path(table).read_text().splitlines()[1:]
     ]
     listening = [row[1].split(":") for row in rows if row[3] == LISTENING]
-    found = {(address, int(port, 16)) for address, port in listening if int(port, 16) in ports}
-    assert found == {(LOOPBACK, port) for port in ports}
+    found = {int(port, 16): address for address, port in listening if int(port, 16) in ports}
+    assert found.keys() == ports
+    assert set(found.values()) <= LOOPBACK
 
 
 def test_says_in_one_line_that_there_is_no_bundle(tmp_path: Path) -> None:
@@ -45,7 +46,9 @@ def test_names_the_package_of_a_missing_library(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_server_that_can_not_start_says_why(bundle: Path, tmp_path: Path) -> None:
-    broken = shutil.copytree(bundle, tmp_path / "bundle")
+    broken = tmp_path / "bundle"
+    only_one = shutil.ignore_patterns("unet", "vae_decoder", "sampler")
+    shutil.copytree(bundle, broken, ignore=only_one)
     (broken / "models/text_encoder/1/model.xml").write_text("<net")
     server = TritonServer(broken, tmp_path)
     with pytest.raises(TritonError, match="text_encoder"), server:
