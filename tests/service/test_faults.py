@@ -57,19 +57,18 @@ async def test_input_that_the_trainer_refuses_fails_at_once(
 
 
 async def test_no_trainer_survives_a_killed_gateway(start_gateway: Start, photo: bytes) -> None:
-    gateway = start_gateway(**scripted("stall", "stall", "stall", "stall", "succeed"))
+    gateway = start_gateway(JOBS__MAX_FAILURES="1", **scripted("stall", "succeed"))
     async with gateway.stubs() as stubs:
         name = await stubs.train(photo)
-        for _ in range(4):  # oftener than attempts may fail
-            await stubs.until_step(name, 1)
-            (trainer,) = gateway.trainers()
-            ended = os.pidfd_open(trainer)
-            gateway.kill()
-            signalled = _wait(ended)
-            assert signalled, "the trainer outlived its gateway"
-            gateway.start()
+        await stubs.until_step(name, 1)
+        (trainer,) = gateway.trainers()
+        ended = os.pidfd_open(trainer)
+        gateway.kill()
+        assert _wait(ended), "the trainer outlived its gateway"
+        gateway.start()
+        # The trainer is not to blame, although it may not fail once.
         operation = await stubs.finished(name)
-    assert metadata_of(operation).attempt == 5
+    assert metadata_of(operation).attempt == 2
     assert identity_of(operation).state == pb.Identity.STATE_READY
 
 
@@ -95,7 +94,7 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
 
 def real_trainer(checkpoint: Path) -> dict[str, str]:
     """The trainer itself, with less to do."""
-    command = [sys.executable, "-m", "trainer", "--steps", "60"]
+    command = [sys.executable, "-m", "trainer", "--steps", "20"]
     return {"BASE_MODEL": str(checkpoint), "JOBS__TRAINER": json.dumps(command)}
 
 

@@ -65,7 +65,7 @@ def test_a_second_gateway_on_the_same_work_or_port_is_refused(start_gateway: Sta
 async def test_a_stopped_gateway_ends_watches_and_trainers_and_goes_on_later(
     start_gateway: Start, photo: bytes
 ) -> None:
-    gateway = start_gateway(**scripted("stall", "stall", "stall", "stall", "succeed"))
+    gateway = start_gateway(JOBS__MAX_FAILURES="1", **scripted("stall", "succeed"))
     async with gateway.stubs() as stubs:
         operation = await stubs.train(photo, "ann")
         await stubs.until_step(operation, 1)
@@ -77,12 +77,7 @@ async def test_a_stopped_gateway_ends_watches_and_trainers_and_goes_on_later(
                 pass
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert details(caught.value)[error_details_pb2.ErrorInfo].reason == "SHUTDOWN"  # type: ignore[attr-defined]
-    # More restarts than attempts may fail: a restart is not the trainer's fault.
-    for _ in range(3):
-        gateway.start()
-        async with gateway.stubs() as stubs:
-            await stubs.until_step(operation, 1)
-        assert gateway.stop() == 0
+    # The trainer is not to blame, although it may not fail once.
     gateway.start()
     async with gateway.stubs() as stubs:
         assert (await stubs.finished(operation)).HasField("response")
