@@ -140,7 +140,7 @@ class Stack:
                     "LIKENESS_BUNDLE": str(config.bundle),
                     "LIKENESS_BASE_MODEL": config.base_model,
                     "LIKENESS_DATABASE__URL": f"sqlite+aiosqlite:///{config.home}/likeness.db",
-                    "LIKENESS_BLOBS__URL": f"file://{config.home.absolute()}/blobs",
+                    "LIKENESS_BLOBS__URL": (config.home.absolute() / "blobs").as_uri(),
                     "LIKENESS_JOBS__WORK_DIR": str(config.home / "jobs"),
                 },
                 ports=(config.gateway_port, config.metrics_port),
