@@ -1,6 +1,6 @@
 """Everything that learning an identity depends on. After each field: where its value comes from.
 
-"paper" is arXiv 2402.00631; "ours" was chosen on validation identities (docs/evaluation.md).
+"paper" is arXiv 2402.00631; "ours" is our choice; docs/evaluation.md says which were measured, and how.
 """
 
 from dataclasses import asdict, dataclass
@@ -15,14 +15,14 @@ class TrainingConfig:
     stages: int = 5  # S; paper III-C, 1 to 10
     split_keys_values: bool = True  # vectors of their own for K and V; paper III-C
     generator: bool = False  # vectors from two self-attention layers and a feed-forward (paper
-    # III-C), or else trained directly; direct wins
+    # III-C), or else trained directly: as good, and cheaper
     generator_heads: int = 4  # ours, the paper doesn't say
     train_word: bool = True  # v* itself is trained, and shared by all stages; ours
     offset_bound: float | None = 0.5  # largest |P - v*| / |initial v*|; ours, the paper has none
 
     # Losses
     attention_loss: Literal["none", "identity", "prompt", "all"] = "all"  # Table III: #1, #2, #3
-    attention_weight: float = 1.0  # lambda of Eq. 6; ours, the paper's .003 does nothing here
+    attention_weight: float = 1.0  # lambda of Eq. 6; ours, the paper has .003
     attention_reduction: Literal["mean", "sum"] = "mean"  # over tokens, in Eq. 4; ours
     loss_weight: Literal["uniform", "balanced"] = "balanced"  # over timesteps in Eq. 5; ours
 
