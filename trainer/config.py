@@ -1,6 +1,6 @@
 """Everything that learning an identity depends on. After each field: where its value comes from.
 
-"paper" is arXiv 2402.00631; "ours" is our choice; docs/evaluation.md says which were measured, and how.
+"paper" is arXiv 2402.00631; "ours" is our choice (docs/evaluation.md says which were measured).
 """
 
 from dataclasses import asdict, dataclass
