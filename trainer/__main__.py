@@ -5,6 +5,7 @@ trainer works in the work directory; 4 the parent is gone; anything else may be 
 """
 
 import argparse
+import os
 import sys
 import traceback
 from dataclasses import replace
@@ -31,6 +32,9 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, events: Events) -> int:
+    # Threads that spin while they wait make a training several times slower on a machine that
+    # does anything else; OpenMP reads this when torch loads it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Imported late: torch takes seconds, and lock and parent are watched from the first moment.
     from transformers.utils.logging import disable_progress_bar
 
