@@ -5,6 +5,7 @@ from identity.bundle import BundleError, ServingBundle
 from identity.embedding import place_identities
 from identity.prompt import Placeholder, Prompt, PromptError, PromptTokenizer
 from identity.stages import STAGES, TRAIN_TIMESTEPS, stage_of, stage_timesteps
+from identity.strength import blend
 
 __all__ = [
     "STAGES",
@@ -17,6 +18,7 @@ __all__ = [
     "PromptError",
     "PromptTokenizer",
     "ServingBundle",
+    "blend",
     "digest",
     "place_identities",
     "stage_of",
