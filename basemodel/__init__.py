@@ -1,6 +1,7 @@
 """The frozen Stable Diffusion: loading, split K/V cross-attention, per-stage conditioning."""
 
 from basemodel.attention import SplitCrossAttention, install_cross_attention
+from basemodel.attention_maps import AttentionMaps, stage_means
 from basemodel.model import BaseModel, SpecialTokens, load
 from basemodel.schedule import NoiseSchedule
 from basemodel.source import BaseModelError, resolve, source_digest
@@ -8,6 +9,7 @@ from basemodel.stages import select_stage, stage_index
 from basemodel.text import prompt_embeddings, text_features, token_embeddings
 
 __all__ = [
+    "AttentionMaps",
     "BaseModel",
     "BaseModelError",
     "NoiseSchedule",
@@ -20,6 +22,7 @@ __all__ = [
     "select_stage",
     "source_digest",
     "stage_index",
+    "stage_means",
     "text_features",
     "token_embeddings",
 ]
