@@ -58,7 +58,7 @@ class AttentionMaps:
         for pixels, alike in sorted(layers.items(), reverse=True):
             height = round((pixels * self._proportion) ** 0.5)
             size = (height, pixels // height)
-            averaged[size] = torch.stack(alike).mean(dim=0).mT.unflatten(-1, size)
+            averaged[size] = torch.stack(alike).mean(dim=0).mT.unflatten(-1, size)  # type: ignore[no-untyped-call]
         return averaged
 
 
