@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from identity import ServingBundle
 
-GRAPHS = 3
-"""Text encoder, U-Net, VAE decoder."""
+GRAPHS = 4
+"""Text encoder, U-Net, VAE decoder, VAE encoder."""
 
 
 class Engine(StrEnum):

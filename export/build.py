@@ -15,7 +15,9 @@ from basemodel import BaseModel
 from export.engines import COMPILERS
 from export.graphs import graphs
 from export.onnx_file import write_onnx
+from export.previews import fit_latent_rgb
 from export.repository import add_engine, add_sampler
+from export.sizes import PictureSizes
 from export.supported import ExportError, check_supported
 from identity import STAGES, BundleError, ServingBundle
 
@@ -95,9 +97,11 @@ def build(
             progress(f"{graph.name} to {engine}")
             directory = add_engine(models, graph, engine)
             COMPILERS[engine](onnx[graph.name], directory, max(max_rows, 2 * STAGES + 1))
-        bundle = _describe(base_model, engine, max_rows)
+        sizes = PictureSizes.of(base_model)
+        bundle = _describe(base_model, engine, max_rows, sizes)
         add_sampler(models, bundle)
         _write_tables(base_model, made)
+        np.save(made / "latent_rgb.npy", fit_latent_rgb(base_model, sizes).matrix)
         bundle.save(made)
         wanted = record(base_model.digest, engine, max_rows)
         (made / RECORD).write_text(json.dumps(wanted, indent=2) + "\n")
@@ -107,7 +111,9 @@ def build(
     return bundle
 
 
-def _describe(base_model: BaseModel, engine: str, max_rows: int) -> ServingBundle:
+def _describe(
+    base_model: BaseModel, engine: str, max_rows: int, sizes: PictureSizes
+) -> ServingBundle:
     channels, height, width = base_model.latent_shape
     return ServingBundle(
         base_model_digest=base_model.digest,
@@ -120,6 +126,9 @@ def _describe(base_model: BaseModel, engine: str, max_rows: int) -> ServingBundl
         latent_width=width,
         image_height=base_model.image_size[0],
         image_width=base_model.image_size[1],
+        min_image_size=sizes.smallest,
+        max_image_size=sizes.largest,
+        image_size_multiple=sizes.multiple,
         scaling_factor=base_model.scaling_factor,
         max_rows=max_rows,
         begin_token=base_model.special_tokens.begin,

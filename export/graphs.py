@@ -10,6 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from basemodel import BaseModel, select_stage, text_features
+from export.sizes import PictureSizes, latent_multiple
+
+PICTURE_AXES = 4
+"""Axes of ``[B, C, h, w]``."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,9 @@ class Graph:
         module: takes the inputs in order and returns one tensor.
         inputs: an example of each input; the first axis is the batch, of any size.
         output: name of the output.
-        output_shape: its shape without the batch.
+        output_shape: its shape without the batch; -1: any size.
+        multiple: the last two axes of a picture's input ``[B, C, h, w]`` may have any size that is
+            a multiple of it; None: no input is a picture.
     """
 
     name: str
@@ -29,6 +35,19 @@ class Graph:
     inputs: dict[str, Tensor]
     output: str
     output_shape: tuple[int, ...]
+    multiple: int | None = None
+
+    def free_axes(self, name: str) -> dict[int, str]:
+        """The axes of an input that have no fixed size, and what they are."""
+        if self.multiple is not None and self.inputs[name].ndim == PICTURE_AXES:
+            return {0: "batch", 2: "height", 3: "width"}
+        return {0: "batch"}
+
+    def dims(self, name: str) -> list[int]:
+        """An input's shape as Triton writes it: -1 where it is free."""
+        free = self.free_axes(name)
+        shape = self.inputs[name].shape
+        return [-1 if axis in free else size for axis, size in enumerate(shape)]
 
 
 class TextEncoder(nn.Module):
@@ -60,6 +79,21 @@ class StagedUNet(nn.Module):
         return predicted
 
 
+class VaeEncoder(nn.Module):
+    """Images to latents, for drawing on from a given picture."""
+
+    def __init__(self, vae: nn.Module, scaling_factor: float) -> None:
+        super().__init__()
+        self.vae: Any = vae
+        self.scaling_factor = scaling_factor
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[B, C, h, w]``, the posterior's mean times the scaling factor, of ``[B, 3, H, W]`` in
+        [-1, 1]."""
+        mean: Tensor = self.vae.encode(image).latent_dist.mean
+        return mean * self.scaling_factor
+
+
 class VaeDecoder(nn.Module):
     """Latents ``[B, 4, h, w]``, already divided by the scaling factor, to images."""
 
@@ -74,9 +108,14 @@ class VaeDecoder(nn.Module):
 
 
 def graphs(base_model: BaseModel, stages: int) -> list[Graph]:
-    """Text encoder, U-Net and VAE decoder of a base model."""
+    """Text encoder, U-Net, VAE decoder and VAE encoder of a base model."""
     window, width = base_model.text_window, base_model.token_width
-    latents = torch.zeros(2, *base_model.latent_shape)
+    channels, height, latent_width = base_model.latent_shape
+    sizes = PictureSizes.of(base_model)
+    multiple = latent_multiple(base_model)
+    # A size of 1 in an example would be taken for a constant: no level may come down to it.
+    latent = torch.zeros(2, channels, max(height, 2 * multiple), max(latent_width, 2 * multiple))
+    image = torch.zeros(2, 3, *(side * sizes.pixels_per_latent for side in latent.shape[2:]))
     prompt_embeds = {
         f"prompt_embeds_{stage}": torch.zeros(2, window, 2 * width) for stage in range(stages)
     }
@@ -91,15 +130,25 @@ def graphs(base_model: BaseModel, stages: int) -> list[Graph]:
         Graph(
             name="unet",
             module=StagedUNet(base_model.unet).eval(),
-            inputs={"sample": latents, "timestep": torch.zeros(2), **prompt_embeds},
+            inputs={"sample": latent, "timestep": torch.zeros(2), **prompt_embeds},
             output="noise_pred",
-            output_shape=base_model.latent_shape,
+            output_shape=(channels, -1, -1),
+            multiple=multiple,
         ),
         Graph(
             name="vae_decoder",
             module=VaeDecoder(base_model.vae).eval(),
-            inputs={"latents": latents},
+            inputs={"latents": latent},
             output="image",
-            output_shape=(3, *base_model.image_size),
+            output_shape=(3, -1, -1),
+            multiple=multiple,
+        ),
+        Graph(
+            name="vae_encoder",
+            module=VaeEncoder(base_model.vae, base_model.scaling_factor).eval(),
+            inputs={"image": image},
+            output="latents",
+            output_shape=(channels, -1, -1),
+            multiple=sizes.multiple,
         ),
     ]

@@ -10,15 +10,15 @@ import torch
 from export.graphs import Graph
 
 MAX_BATCH = 1024
+MAX_SIDE = 8192
 
 
 def write_onnx(graph: Graph, directory: Path) -> Path:
-    """Writes ``model.onnx`` with a free batch size, and its weights beside it.
+    """Writes ``model.onnx`` with batch and picture sizes left free, and its weights beside it.
 
     Returns:
         The file.
     """
-    batch = {0: torch.export.Dim("batch", min=1, max=MAX_BATCH)}
     path = directory / "model.onnx"
     # The exporter tells of optional packages that these graphs don't need.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -30,7 +30,7 @@ def write_onnx(graph: Graph, directory: Path) -> Path:
             str(path),
             input_names=list(graph.inputs),
             output_names=[graph.output],
-            dynamic_shapes=_like_arguments(graph, batch),
+            dynamic_shapes=_free_axes(graph),
             dynamo=True,
             external_data=True,
             verbose=False,
@@ -38,9 +38,15 @@ def write_onnx(graph: Graph, directory: Path) -> Path:
     return path
 
 
-def _like_arguments(graph: Graph, batch: dict[int, Any]) -> tuple[Any, ...]:
-    """``batch`` for every input, nested as ``forward`` takes them: ``*args`` are one tuple."""
+def _free_axes(graph: Graph) -> tuple[Any, ...]:
+    """The free axes of every input, nested as ``forward`` takes them: ``*args`` are one tuple."""
+    axes: dict[str, Any] = {"batch": torch.export.Dim("batch", min=1, max=MAX_BATCH)}
+    if (multiple := graph.multiple) is not None:
+        for side in ("height", "width"):
+            axes[side] = multiple * torch.export.Dim(side, min=1, max=MAX_SIDE // multiple)
+    shapes = [
+        {axis: axes[kind] for axis, kind in graph.free_axes(name).items()} for name in graph.inputs
+    ]
     named = graph.module.forward.__code__.co_argcount - 1
-    shapes = [batch] * len(graph.inputs)
     variadic = tuple(shapes[named:])
     return (*shapes[:named], variadic) if variadic else tuple(shapes)

@@ -28,16 +28,14 @@ __all__ = ["TritonPythonModel"]
 
 def add_engine(models: Path, graph: Graph, engine: str) -> Path:
     """Adds a graph's model; the directory that takes its compiled files."""
-    inputs: list[Tensor] = [
-        (name, "TYPE_FP32", (-1, *example.shape[1:])) for name, example in graph.inputs.items()
-    ]
+    inputs: list[Tensor] = [(name, "TYPE_FP32", tuple(graph.dims(name))) for name in graph.inputs]
     outputs: list[Tensor] = [(graph.output, "TYPE_FP32", (-1, *graph.output_shape))]
     config = [
         *_head(graph.name),
         *_tensors("input", inputs),
         *_tensors("output", outputs),
         f'parameters {{ key: "engine" value {{ string_value: "{engine}" }} }}',
-        *(_warmup(inputs, rows) for rows in WARM_ROWS),
+        *(_warmup(graph, rows) for rows in WARM_ROWS),
     ]
     return _write(models / graph.name, config, ENGINE_ENTRY)
 
@@ -59,7 +57,7 @@ def add_sampler(models: Path, bundle: ServingBundle) -> None:
     ]
     outputs: list[Tensor] = [
         ("progress", "TYPE_INT32", (2,)),
-        ("image", "TYPE_UINT8", (bundle.image_height, bundle.image_width, 3)),
+        ("image", "TYPE_UINT8", (-1, -1, 3)),
         ("image_index", "TYPE_INT32", (1,)),
     ]
     config = [
@@ -90,11 +88,11 @@ def _tensors(kind: str, tensors: list[Tensor], *, optional: bool = False) -> lis
     ]
 
 
-def _warmup(inputs: list[Tensor], rows: int) -> str:
+def _warmup(graph: Graph, rows: int) -> str:
     zeros = " ".join(
-        f'inputs {{ key: "{name}" value {{ data_type: {data_type} dims: {[rows, *dims[1:]]} '
-        "zero_data: true } }"
-        for name, data_type, dims in inputs
+        f'inputs {{ key: "{name}" value {{ data_type: TYPE_FP32 '
+        f"dims: {[rows, *example.shape[1:]]} zero_data: true }} }}"
+        for name, example in graph.inputs.items()
     )
     return f'model_warmup {{ name: "{rows} rows" {zeros} }}'
 

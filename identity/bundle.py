@@ -6,8 +6,10 @@
       bundle.json            this description
       tokenizer.json         the base model's tokenizer
       token_embeddings.npy   [vocabulary, D] float32
+      latent_rgb.npy         [C + 1, 3] float32: previews, ``[z, 1] @ it`` is about RGB in [0, 1]
       scheduler.json         the base model's scheduler config, as diffusers writes it
-      models/                Triton's model repository: text_encoder, unet, vae_decoder, sampler
+      models/                Triton's model repository: text_encoder, unet, vae_decoder,
+                             vae_encoder, sampler
 """
 
 import json
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from identity.prompt import PromptTokenizer
 
-FORMAT = "likeness.bundle/1"
+FORMAT = "likeness.bundle/2"
 
 
 class BundleError(ValueError):
@@ -33,8 +35,10 @@ class ServingBundle:
         stages: number of prompt-embedding inputs S of the U-Net.
         text_window: tokens of a prompt L, begin and end included.
         token_width: text width D.
-        latent_channels, latent_height, latent_width: shape of a latent.
-        image_height, image_width: size of a picture in pixels.
+        latent_channels, latent_height, latent_width: shape of a latent of the base model's size.
+        image_height, image_width: the base model's own size of a picture in pixels.
+        min_image_size, max_image_size: range of a picture's height and width in pixels.
+        image_size_multiple: height and width are multiples of it.
         scaling_factor: latents are divided by it before the VAE decoder.
         max_rows: rows that the U-Net takes in one call, guidance rows included.
         begin_token, end_token, padding_token: CLIP's special tokens.
@@ -50,6 +54,9 @@ class ServingBundle:
     latent_width: int
     image_height: int
     image_width: int
+    min_image_size: int
+    max_image_size: int
+    image_size_multiple: int
     scaling_factor: float
     max_rows: int
     begin_token: int
