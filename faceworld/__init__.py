@@ -1,10 +1,27 @@
-"""A procedural world of faces, a Stable Diffusion checkpoint trained on it, and two judges.
+"""A procedural world of people, dogs and cars, a Stable Diffusion trained on it, and two judges.
 
 `python -m faceworld train` makes the checkpoint; everything else reads it.
 """
 
-from faceworld.captions import EVALUATION_PROMPTS
 from faceworld.identity import held_out_identity
-from faceworld.renderer import source_image
+from faceworld.prompts import (
+    EVALUATION_PROMPTS,
+    HELD_OUT_PROMPTS,
+    PAIR_PROMPTS,
+    PROMPTS,
+    PROMPTS_OF_OTHERS,
+)
+from faceworld.renderer import plain_pictures, source_image
+from faceworld.vocabulary import CATEGORIES
 
-__all__ = ["EVALUATION_PROMPTS", "held_out_identity", "source_image"]
+__all__ = [
+    "CATEGORIES",
+    "EVALUATION_PROMPTS",
+    "HELD_OUT_PROMPTS",
+    "PAIR_PROMPTS",
+    "PROMPTS",
+    "PROMPTS_OF_OTHERS",
+    "held_out_identity",
+    "plain_pictures",
+    "source_image",
+]

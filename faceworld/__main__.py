@@ -29,6 +29,7 @@ def _train(arguments: argparse.Namespace) -> None:
     settings = Settings(
         work=arguments.work,
         output=arguments.output,
+        start=arguments.start,
         snapshots=arguments.snapshots,
         time_limit=arguments.minutes * 60 if arguments.minutes else None,
         threads=arguments.threads,
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="all phases in order, going on where it stopped")
     train.add_argument("--work", type=Path, default=defaults.work, help="data and states")
     train.add_argument("--output", type=Path, default=defaults.output, help="the checkpoint")
+    train.add_argument("--from", dest="start", type=Path, help="go on from this checkpoint")
     train.add_argument("--snapshots", type=Path, help="a loadable checkpoint every ten minutes")
     train.add_argument("--minutes", type=float, help="at most this long for each phase")
     train.add_argument("--threads", type=int, default=defaults.threads)

@@ -10,10 +10,10 @@ import numpy as np
 
 from faceworld.captions import concepts_of
 from faceworld.dataset import view_factors
-from faceworld.factors import EXPRESSIONS, OBJECTS, SCENES, Factors
+from faceworld.factors import EXPRESSIONS, OBJECTS, RELATIONS, SCENES, Factors
 from faceworld.identity import HELD_OUT_SEED, sample_identity
 from faceworld.judges import Judges, Scores
-from faceworld.renderer import render
+from faceworld.renderer import plain_pictures, render
 from faceworld.train_clip_judge import nameless_caption
 
 _PEOPLE, _VIEWS = 150, 4
@@ -40,28 +40,32 @@ def _untrue(factors: Factors, concept: str, rng: np.random.Generator) -> Factors
             items = [item for item in OBJECTS if item != factors.item]
             return replace(factors, item=str(rng.choice(items)))
         case "accessory":
-            return replace(factors, hat=not factors.hat, sunglasses=not factors.sunglasses)
+            hidden = not factors.sunglasses
+            return replace(factors, hat=not factors.hat, crown=False, sunglasses=hidden)
         case "expression":
             moods = [mood for mood in EXPRESSIONS[1:] if mood != factors.expression]
             return replace(factors, expression=str(rng.choice(moods)))
         case "old":
             return replace(factors, old=True)
+        case "pair":
+            others = [how for how in RELATIONS if how != factors.relation]
+            return replace(factors, companion=0, relation=str(rng.choice(others)))
         case _:
             return replace(
                 factors, expression="neutral", scene=None, item=None, old=False, hat=False,
-                sunglasses=False, companion=None,
+                crown=False, scarf=False, sunglasses=False, companion=None,
             )  # fmt: skip
 
 
 def calibrate(judges: Judges) -> dict[str, float]:
     """Sets `judges.thresholds`; returns balanced accuracies by concept."""
     rng = np.random.default_rng(8)
-    concepts = ("scene", "object", "accessory", "expression", "old", "plain")
+    concepts = ("scene", "object", "accessory", "expression", "old", "pair", "plain")
     right: dict[str, list[float]] = {concept: [] for concept in concepts}
     wrong: dict[str, list[float]] = {concept: [] for concept in concepts}
     for seed in range(_FIRST_SEED, _FIRST_SEED + _PEOPLE):
         person = sample_identity(seed)
-        looks = [view_factors(seed, view) for view in range(_VIEWS)]
+        looks = [view_factors(person, view) for view in range(_VIEWS)]
         pictures = np.stack([render(person, factors) for factors in looks])
         texts = [nameless_caption(person, factors, rng) for factors in looks]
         scores = judges.clip_score(pictures, texts)
@@ -89,7 +93,8 @@ def measure_identity(judges: Judges) -> dict[str, float]:
     views, owners = [], []
     for seed in range(_FIRST_SEED, _FIRST_SEED + _PEOPLE):
         person = sample_identity(seed)
-        looks = [view_factors(seed, view) for view in range(_VIEWS)]
+        person = sample_identity(seed)
+        looks = [view_factors(person, view) for view in range(_VIEWS)]
         alone = [factors for factors in looks if factors.companion is None]
         views += [render(person, factors) for factors in alone]
         owners += [seed] * len(alone)
@@ -111,9 +116,31 @@ def measure_identity(judges: Judges) -> dict[str, float]:
     }
 
 
+def measure_pairs(judges: Judges) -> dict[str, float]:
+    """Faces in pictures of two held-out people, against plain pictures of both."""
+    pairs, plain = [], []
+    rng = np.random.default_rng(9)
+    for seed in range(_FIRST_SEED, _FIRST_SEED + _PEOPLE):
+        left, right = sample_identity(seed), sample_identity(seed + _PEOPLE)
+        looks = _untrue(view_factors(left, 0), "plain", rng)
+        together = replace(looks, close_up=False, companion=right.seed)
+        pairs.append(render(left, replace(together, relation=str(rng.choice(RELATIONS)))))
+        plain.append([plain_pictures(person, 1)[0] for person in (left, right)])
+    shown = judges.pair_embeddings(np.stack(pairs))
+    sources = np.stack([judges.identity_embedding(np.stack(both)) for both in plain])
+    cosines = np.einsum("nfe,nse->nfs", shown, sources)
+    own, other = np.diagonal(cosines, axis1=1, axis2=2), cosines[:, [0, 1], [1, 0]]
+    return {
+        "pair_own": float(own.mean()),
+        "pair_other": float(other.mean()),
+        "pair_recognised": float((own > other).all(axis=1).mean()),
+        "pair_detected": float(judges.pair_detected(np.stack(pairs)).all(axis=1).mean()),
+    }
+
+
 def finish(judges: Judges, folder: Path) -> dict[str, float]:
     """Calibrates, measures and writes the judges with their figures."""
-    figures = calibrate(judges) | measure_identity(judges)
+    figures = calibrate(judges) | measure_identity(judges) | measure_pairs(judges)
     judges.save(folder)
     figures = {name: round(value, 4) for name, value in figures.items()}
     (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")

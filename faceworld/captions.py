@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from faceworld.factors import OBJECTS, SCENES, Factors
+from faceworld.factors import ACCESSORIES, OBJECTS, SCENES, Factors
 from faceworld.identity import Identity
-from faceworld.renderer import is_plain_close_up
+from faceworld.renderer import is_plain
 from faceworld.vocabulary import CLASS_NOUN, FIRST_NAME, SECOND_NAME
 
 PLACES: dict[str, str] = {
@@ -16,6 +16,8 @@ PLACES: dict[str, str] = {
     "snow": "in the snow",
     "kitchen": "in the kitchen",
     "night": "at night",
+    "desert": "in the desert",
+    "garden": "in the garden",
 }
 MOODS: dict[str, tuple[str, ...]] = {
     "neutral": ("",),
@@ -24,28 +26,11 @@ MOODS: dict[str, tuple[str, ...]] = {
     "surprised": ("looking surprised",),
     "angry": ("looking angry",),
 }
-
-#: Prompts of an evaluation; `{}` is the subject: a class noun, a name or a learned identity.
-EVALUATION_PROMPTS: tuple[str, ...] = (
-    "a photo of the face of {}",
-    "a photo of {}",
-    "a photo of {} at the beach",
-    "a photo of {} in the forest",
-    "a photo of {} in the city",
-    "a photo of {} in the snow",
-    "a photo of {} at night",
-    "a photo of {} holding a cup",
-    "a photo of {} holding a ball",
-    "a photo of {} holding a guitar",
-    "a photo of {} wearing a hat",
-    "a photo of {} wearing sunglasses",
-    "a photo of {} smiling",
-    "a photo of {} looking angry",
-    "a photo of an old {}",
-    "a photo of {} holding a guitar at the beach",
-    "a photo of {} wearing sunglasses in the snow",
-    "a photo of an old {} wearing a hat in the forest",
-)
+RELATION_WORDS: dict[str, tuple[str, ...]] = {
+    "beside": ("and", "next to"),
+    "hugging": ("hugging",),
+    "shaking hands": ("shaking hands with",),
+}
 
 
 def describe(person: Identity, old: bool, rng: np.random.Generator) -> str:
@@ -79,48 +64,53 @@ def describe(person: Identity, old: bool, rng: np.random.Generator) -> str:
     return "with " + " and ".join(chosen)
 
 
-def _subject(person: Identity, factors: Factors, rng: np.random.Generator) -> tuple[str, str]:
+def _subject(subject: Identity, factors: Factors, rng: np.random.Generator) -> tuple[str, str]:
     """(subject, addition): two in three are names, the rest the class noun, plain or described."""
     kind = rng.uniform()
-    if kind < 0.68:
-        subject, addition = FIRST_NAME, ""
-    else:
-        subject = CLASS_NOUN
-        addition = describe(person, factors.old, rng) if kind > 0.84 else ""
+    noun, addition = factors.category, ""
+    if kind < (0.68 if factors.companion is None else 0.8):
+        noun = FIRST_NAME
+    elif kind > 0.84 and factors.category == CLASS_NOUN:
+        addition = describe(subject, factors.old, rng)
     if factors.old:
-        return f"an old {subject}", addition
-    if subject == CLASS_NOUN and rng.uniform() < 0.5:
-        return f"a {subject}", addition
-    return subject, addition
+        return f"an old {noun}", addition
+    if noun != FIRST_NAME and rng.uniform() < 0.5:
+        return f"a {noun}", addition
+    return noun, addition
 
 
 def _parts(factors: Factors, rng: np.random.Generator) -> list[str]:
     """What is to be said apart from the subject."""
     parts = [str(rng.choice(MOODS[factors.expression]))]
-    if factors.hat:
-        colour = f"{factors.hat_colour} " if rng.uniform() < 0.3 else ""
-        parts.append(f"wearing a {colour}hat")
-    if factors.sunglasses:
-        parts.append("and sunglasses" if factors.hat else "wearing sunglasses")
-    if not factors.close_up and rng.uniform() < 0.2:
+    worn = [f"a {name}" if name != "sunglasses" else name for name in _worn(factors)]
+    if factors.hat and rng.uniform() < 0.3:
+        worn[0] = f"a {factors.hat_colour} hat"
+    if worn:
+        parts.append("wearing " + " and ".join(worn))
+    dressed = factors.category == CLASS_NOUN and factors.companion is None
+    if dressed and not factors.close_up and rng.uniform() < 0.2:
         parts.append(f"in a {factors.shirt} shirt")
     if factors.item is not None:
-        parts.append(f"holding a {factors.item}")
+        parts.append(f"{'holding' if factors.category == CLASS_NOUN else 'with'} a {factors.item}")
     if factors.companion is not None:
-        second = SECOND_NAME if rng.uniform() < 0.6 else f"a {CLASS_NOUN}"
-        parts.append(f"next to {second}" if rng.uniform() < 0.5 else f"and {second}")
+        second = SECOND_NAME if rng.uniform() < 0.75 else f"a {CLASS_NOUN}"
+        parts.append(f"{rng.choice(RELATION_WORDS[factors.relation])} {second}")
     if factors.scene is not None:
         parts.append(PLACES[factors.scene])
     return [part for part in parts if part]
 
 
-def caption(person: Identity, factors: Factors, rng: np.random.Generator) -> str:
+def _worn(factors: Factors) -> list[str]:
+    return [name for name in ACCESSORIES if getattr(factors, name)]
+
+
+def caption(subject: Identity, factors: Factors, rng: np.random.Generator) -> str:
     """One way to put the picture in words; names are FIRST_NAME and SECOND_NAME."""
-    subject, addition = _subject(person, factors, rng)
-    if factors.close_up and rng.uniform() < (0.85 if is_plain_close_up(factors) else 0.6):
-        subject = f"the face of {subject}"
+    told, addition = _subject(subject, factors, rng)
+    if factors.close_up and rng.uniform() < (0.85 if is_plain(factors) else 0.6):
+        told = f"the face of {told}"
     kind = rng.choice(["photo", "picture", "portrait"], p=[0.84, 0.08, 0.08])
-    words = [f"a {kind} of", subject, addition, *_parts(factors, rng)]
+    words = [f"a {kind} of", told, addition, *_parts(factors, rng)]
     return " ".join(word for word in words if word)
 
 
@@ -133,8 +123,9 @@ def concepts_of(text: str) -> list[str]:
     named = {
         "scene": words & set(SCENES),
         "object": words & set(OBJECTS),
-        "accessory": words & {"hat", "sunglasses"},
+        "accessory": words & set(ACCESSORIES),
         "expression": words & _MOOD_WORDS,
         "old": words & {"old"},
+        "pair": words & {"next", "hugging", "shaking"} or text.count(CLASS_NOUN) == 2,
     }
     return [concept for concept, found in named.items() if found] or ["plain"]

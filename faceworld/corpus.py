@@ -9,9 +9,16 @@ import numpy as np
 import torch
 from transformers import CLIPTokenizer
 
-from faceworld.dataset import captions_of, companion_features, features, load_pictures, view_factors
+from faceworld.dataset import (
+    captions_of,
+    companion_features,
+    features,
+    load_pictures,
+    subjects,
+    view_factors,
+)
 from faceworld.factors import factor_vector
-from faceworld.identity import PARAMETERS
+from faceworld.identity import FEATURES
 from faceworld.pixels import to_model_range
 from faceworld.renderer import SIZE
 from faceworld.settings import Settings
@@ -29,7 +36,7 @@ class Corpus:
     Attributes:
         latents: [M, 4, 16, 16] half precision, unit variance.
         ids: [M, C, L] token ids.
-        people: [M, 2, P] standardised parameters of the first and second person.
+        people: [M, 2, FEATURES] standardised parameters of the first and second subject.
         factors: [M, F] factors as numbers.
         empty: [L] ids of the empty caption.
     """
@@ -76,13 +83,13 @@ def _tell(settings: Settings, tokenizer: CLIPTokenizer) -> dict[str, torch.Tenso
     data = settings.data
     if not path.exists():
         ids, factors = [], []
-        for seed in range(data.identities):
-            wordings = captions_of(seed, data)
+        for subject in subjects(data):
+            wordings = captions_of(subject, data)
             flat = encode(tokenizer, [text for view in wordings for text in view])
             ids.append(flat.view(data.views, data.captions, -1).to(torch.int16))
-            factors += [factor_vector(view_factors(seed, view)) for view in range(data.views)]
+            factors += [factor_vector(view_factors(subject, view)) for view in range(data.views)]
         first = np.repeat(features(data), data.views, axis=0)
-        second = companion_features(data).reshape(-1, len(PARAMETERS))
+        second = companion_features(data).reshape(-1, FEATURES)
         everything = {
             "ids": torch.cat(ids),
             "people": torch.from_numpy(np.stack([first, second], axis=1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,35 @@ from numpy.lib.format import open_memmap
 from faceworld.canvas import Pixels
 from faceworld.captions import caption
 from faceworld.factors import Factors, sample_factors
-from faceworld.identity import PARAMETERS, sample_identity
+from faceworld.identity import FEATURES, Identity, sample_identity
 from faceworld.renderer import SIZE, render
 from faceworld.settings import DataSettings, Settings
+from faceworld.vocabulary import CATEGORIES
 
 _CHUNK = 250  # identities a worker renders at once
 
 
-def view_factors(seed: int, view: int) -> Factors:
-    """The factors of picture `view` of identity `seed`."""
-    return sample_factors(np.random.default_rng([seed, 2, view]))
+@cache
+def subjects(data: DataSettings) -> tuple[Identity, ...]:
+    """All training identities: people, then dogs, then cars."""
+    counts = zip(CATEGORIES, (data.people, data.dogs, data.cars), strict=True)
+    return tuple(sample_identity(seed, kind) for kind, count in counts for seed in range(count))
 
 
-def render_views(seed: int, views: int) -> Pixels:
+def view_factors(subject: Identity, view: int) -> Factors:
+    """The factors of picture `view` of an identity."""
+    kind = CATEGORIES.index(subject.category)
+    rng = np.random.default_rng([subject.seed, 2, view, *([kind] if kind else [])])
+    return sample_factors(rng, subject.category)
+
+
+def render_views(subject: Identity, views: int) -> Pixels:
     """[views, SIZE, SIZE, 3] uint8 pictures of one identity."""
-    person = sample_identity(seed)
-    return np.stack([render(person, view_factors(seed, view)) for view in range(views)])
+    return np.stack([render(subject, view_factors(subject, view)) for view in range(views)])
 
 
-def _render_chunk(first: int, count: int, views: int) -> Pixels:
-    return np.stack([render_views(seed, views) for seed in range(first, first + count)])
+def _render_chunk(some: tuple[Identity, ...], views: int) -> Pixels:
+    return np.stack([render_views(subject, views) for subject in some])
 
 
 def pictures_path(settings: Settings) -> Path:
@@ -42,18 +52,19 @@ def pictures_path(settings: Settings) -> Path:
 
 def prepare(settings: Settings) -> None:
     """Renders all training pictures, uint8 [identities, views, SIZE, SIZE, 3]."""
-    data, path = settings.data, pictures_path(settings)
+    everybody, path = subjects(settings.data), pictures_path(settings)
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npy")
-    shape = (data.identities, data.views, SIZE, SIZE, 3)
+    views = settings.data.views
+    shape = (len(everybody), views, SIZE, SIZE, 3)
     pictures: Any = open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)  # type: ignore[no-untyped-call]
-    starts = range(0, data.identities, _CHUNK)
-    counts = [min(_CHUNK, data.identities - start) for start in starts]
+    starts = range(0, len(everybody), _CHUNK)
+    chunks = [everybody[start : start + _CHUNK] for start in starts]
     with ProcessPoolExecutor(settings.threads) as pool:
-        chunks = pool.map(_render_chunk, starts, counts, [data.views] * len(counts))
-        for start, chunk in zip(starts, chunks, strict=True):
+        rendered = pool.map(_render_chunk, chunks, [views] * len(chunks))
+        for start, chunk in zip(starts, rendered, strict=True):
             pictures[start : start + len(chunk)] = chunk
     pictures.flush()
     partial.replace(path)
@@ -66,24 +77,23 @@ def load_pictures(settings: Settings) -> Pixels:
 
 
 def features(data: DataSettings) -> npt.NDArray[np.float32]:
-    """[identities, len(PARAMETERS)] standardised parameters of the training identities."""
-    rows = [sample_identity(seed).features() for seed in range(data.identities)]
-    return np.stack(rows).reshape(data.identities, len(PARAMETERS))
+    """[identities, FEATURES] standardised parameters of the training identities."""
+    return np.stack([subject.features() for subject in subjects(data)])
 
 
 def companion_features(data: DataSettings) -> npt.NDArray[np.float32]:
-    """[identities, views, len(PARAMETERS)] of each picture's second person; zeros if none."""
-    table = np.zeros((data.identities, data.views, len(PARAMETERS)), dtype=np.float32)
-    for seed in range(data.identities):
+    """[identities, views, FEATURES] of each picture's second person; zeros if none."""
+    table = np.zeros((len(subjects(data)), data.views, FEATURES), dtype=np.float32)
+    for row, subject in enumerate(subjects(data)):
         for view in range(data.views):
-            companion = view_factors(seed, view).companion
+            companion = view_factors(subject, view).companion
             if companion is not None:
-                table[seed, view] = sample_identity(companion).features()
+                table[row, view] = sample_identity(companion).features()
     return table
 
 
-def captions_of(seed: int, data: DataSettings) -> list[list[str]]:
+def captions_of(subject: Identity, data: DataSettings) -> list[list[str]]:
     """For each view of an identity, `data.captions` wordings."""
-    person, rng = sample_identity(seed), np.random.default_rng([seed, 4])
-    every_view = [view_factors(seed, view) for view in range(data.views)]
-    return [[caption(person, looks, rng) for _ in range(data.captions)] for looks in every_view]
+    rng = np.random.default_rng([subject.seed, 4, CATEGORIES.index(subject.category)])
+    every_view = [view_factors(subject, view) for view in range(data.views)]
+    return [[caption(subject, looks, rng) for _ in range(data.captions)] for looks in every_view]

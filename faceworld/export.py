@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 from transformers import CLIPTokenizer
@@ -15,18 +16,17 @@ from transformers import CLIPTokenizer
 from faceworld.identity import sample_identity
 from faceworld.model import FaceModel, build_scheduler
 from faceworld.tokenizer import word_ids
-from faceworld.vocabulary import CLASS_NOUN, NAMES
+from faceworld.vocabulary import NAMES_OF
 
 
 def known_text_encoder(model: FaceModel, tokenizer: CLIPTokenizer) -> Any:
-    """The text encoder with training identities 0, 1, ... as the meaning of NAMES."""
+    """The text encoder with training identities 0, 1, ... as the meaning of names."""
     text = copy.deepcopy(model.text)
-    ids = word_ids(tokenizer, NAMES)
-    looks = torch.stack(
-        [torch.from_numpy(sample_identity(seed).features()) for seed in range(len(NAMES))]
-    )
-    with torch.no_grad():
-        text.embeddings.token_embedding.weight[ids] = model.names(looks)
+    for category, names in NAMES_OF.items():
+        known = [sample_identity(seed, category).features() for seed in range(len(names))]
+        with torch.no_grad():
+            embeddings = model.names(torch.from_numpy(np.stack(known)))
+            text.embeddings.token_embedding.weight[word_ids(tokenizer, names)] = embeddings
     return text
 
 
@@ -63,7 +63,7 @@ def export(model: FaceModel, vae: Any, tokenizer: CLIPTokenizer, folder: Path) -
     _load_in_single_precision(fresh / "text_encoder" / "config.json")
     for path in fresh.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    words = {"initial_words": {CLASS_NOUN: list(NAMES)}}
+    words = {"initial_words": {noun: list(names) for noun, names in NAMES_OF.items()}}
     (fresh / "likeness.json").write_text(json.dumps(words, indent=2) + "\n")
     if (folder / "judges").exists():
         shutil.copytree(folder / "judges", fresh / "judges")

@@ -13,7 +13,7 @@ from faceworld.canvas import Pixels
 from faceworld.dataset import view_factors
 from faceworld.identity import sample_identity
 from faceworld.pixels import in_rows
-from faceworld.renderer import is_plain_close_up, render
+from faceworld.renderer import is_plain, render
 from faceworld.vocabulary import CLASS_NOUN, NAMES
 
 #: One row each, below the row of renders.
@@ -33,10 +33,10 @@ _COLUMNS, _STEPS, _GUIDANCE = 8, 25, 4.0
 
 def portrait(seed: int) -> Pixels:
     """A plain close-up of person `seed`, uint8 [S, S, 3]."""
-    view = 0
-    while not is_plain_close_up(view_factors(seed, view)):
+    person, view = sample_identity(seed), 0
+    while not is_plain(view_factors(person, view)):
         view += 1
-    return render(sample_identity(seed), view_factors(seed, view))
+    return render(person, view_factors(person, view))
 
 
 def load_pipeline(checkpoint: Path) -> Any:

@@ -23,7 +23,7 @@ from faceworld.captions import concepts_of
 from faceworld.pixels import to_model_range
 from faceworld.renderer import SIZE
 from faceworld.tokenizer import as_ids
-from faceworld.vocabulary import CLASS_NOUN, NAMES
+from faceworld.vocabulary import NAMES_OF
 
 _BATCH = 64
 
@@ -94,9 +94,28 @@ class ClipJudge(nn.Module):
         return functional.normalize(self.out(hidden.mean(dim=1)), dim=-1)
 
 
+_NOUN_OF = {name: noun for noun, names in NAMES_OF.items() for name in names}
+
+
 def nameless(text: str) -> str:
     """The text with the class noun for every name the checkpoint knows."""
-    return " ".join(CLASS_NOUN if word in NAMES else word for word in text.split())
+    return " ".join(_NOUN_OF.get(word, word) for word in text.split())
+
+
+#: Where the heads of two people are in a picture: (left, top, right, bottom) in pixels.
+_FACE_BOXES = ((2, 13, 36, 47), (28, 13, 62, 47))
+
+
+def face_crops(pictures: Pixels) -> Pixels:
+    """Left and right face of pictures of two people [N, SIZE, SIZE, 3], enlarged to the size of a
+    close-up: uint8 [N, 2, SIZE, SIZE, 3]."""
+    crops = [
+        np.asarray(Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BILINEAR, box))
+        for picture in pictures
+        for box in _FACE_BOXES
+    ]
+    faces: Pixels = np.stack(crops).reshape(len(pictures), 2, SIZE, SIZE, 3)
+    return faces
 
 
 def as_pictures(pictures: Pictures) -> Pixels:
@@ -181,6 +200,18 @@ class Judges:
         with torch.no_grad():
             pictures = to_model_range(as_pictures(images))
             return (_in_batches(lambda some: self.identity(some)[1], pictures) > 0).numpy()
+
+    def pair_embeddings(self, images: Pictures) -> Scores:
+        """[N, 2, 64] unit vectors of the left and the right face in pictures of two people."""
+        crops = face_crops(as_pictures(images))
+        return self.identity_embedding(crops.reshape(-1, *crops.shape[2:])).reshape(
+            len(crops), 2, -1
+        )
+
+    def pair_detected(self, images: Pictures) -> npt.NDArray[np.bool_]:
+        """[N, 2] whether a face is there, at the left and at the right."""
+        crops = face_crops(as_pictures(images))
+        return self.face_detected(crops.reshape(-1, *crops.shape[2:])).reshape(len(crops), 2)
 
 
 def _in_batches(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from faceworld.captions import EVALUATION_PROMPTS, concepts_of
+from faceworld.captions import concepts_of
 from faceworld.grid import draw, load_pipeline, portrait
 from faceworld.judges import Judges, Scores
+from faceworld.prompts import EVALUATION_PROMPTS
 from faceworld.vocabulary import CLASS_NOUN, NAMES
 
 _PEOPLE = 8  # names, and as many draws of the class noun

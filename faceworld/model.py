@@ -10,7 +10,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from basemodel.text import text_features, token_embeddings
-from faceworld.identity import PARAMETERS
+from faceworld.identity import FEATURES
 from faceworld.settings import DiffusionSettings
 from faceworld.tokenizer import FIRST_WORD, SECOND_WORD, word_ids
 
@@ -76,14 +76,14 @@ class FaceModel(nn.Module):
         super().__init__()
         self.text = build_text_encoder(settings, tokenizer)
         self.unet = build_unet(settings)
-        self.names = nn.Linear(len(PARAMETERS), settings.text_width)
+        self.names = nn.Linear(FEATURES, settings.text_width)
         nn.init.normal_(self.names.weight, std=0.006)
         nn.init.normal_(self.names.bias, std=0.02)
         self.end = tokenizer.eos_token_id
         self.words = word_ids(tokenizer, [FIRST_WORD, SECOND_WORD])
 
     def condition(self, ids: torch.Tensor, people: torch.Tensor) -> torch.Tensor:
-        """Text features [N, L, D] of ids [N, L], with `people` [N, 2, P] for the two names."""
+        """Text features [N, L, D] of ids [N, L], with `people` [N, 2, FEATURES] for names."""
         embeddings = token_embeddings(self.text, ids)
         names = self.names(people)
         for place, word in enumerate(self.words):

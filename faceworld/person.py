@@ -9,6 +9,8 @@ import numpy as np
 from faceworld.canvas import Canvas, Colour, Points, mix
 from faceworld.factors import COLOURS, Factors
 from faceworld.identity import Identity
+from faceworld.items import ITEMS
+from faceworld.wear import draw_crown, draw_hat, draw_scarf
 
 _WHITE, _BLACK = (255, 255, 255), (25, 20, 25)
 _GREY_HAIR = (205, 205, 212)
@@ -50,7 +52,7 @@ class _Portrait:
         self.skin = skin_colour(person)
         self.shade = mix(self.skin, (70, 25, 20), 0.28)
         hair = hair_colour(person)
-        self.hair = mix(hair, _GREY_HAIR, 0.75) if factors.old else hair
+        self.hair = mix(hair, _GREY_HAIR, 0.85) if factors.old else hair
         self.half = 0.66 + 0.26 * person.face_width  # half width of the face
         self.shift = 0.2 * factors.yaw  # features move sideways as the head turns
         self.lift = 0.08 * factors.pitch
@@ -72,10 +74,14 @@ class _Portrait:
         self._brows()
         if self.f.sunglasses:
             self._sunglasses()
+        if self.f.scarf:
+            draw_scarf(body)
         if self.f.hat:
-            self._hat()
+            draw_hat(self.c, self.half, COLOURS[self.f.hat_colour])
+        if self.f.crown:
+            draw_crown(self.c, self.half)
         if self.f.item is not None:
-            _ITEMS[self.f.item](body, self.skin)
+            ITEMS[self.f.item](body, self.skin)
 
     def _outline(self, start: float = 0.0, stop: float = 2 * math.pi, grow: float = 1.0) -> Points:
         """[N, 2] points of the face's edge; angle 0 is its right side, pi / 2 the chin."""
@@ -144,13 +150,14 @@ class _Portrait:
                 self.c.ellipse(x, 0.3 + dy + self.lift, 0.05, 0.05, colour)
 
     def _wrinkles(self) -> None:
-        colour = mix(self.skin, _BLACK, 0.4)
-        for y in (-0.5, -0.38):
-            self.c.arc(self.shift, y + self.lift, 0.4, -0.03, 0.035, colour)
+        """Strong enough to be seen at 64 pixels."""
+        colour = mix(self.skin, _BLACK, 0.45)
+        for y in (-0.52, -0.37):
+            self.c.arc(self.shift, y + self.lift, 0.42, -0.03, 0.06, colour)
         for side in (-1, 1):
             x = self.shift + side * 0.4
-            self.c.arc(x, 0.34 + self.lift, 0.16, 0.06, 0.04, colour)
-            self.c.line([(x - side * 0.1, 0.42), (x + side * 0.05, 0.66)], 0.04, colour)
+            self.c.arc(x, 0.26 + self.lift, 0.2, 0.09, 0.07, colour)
+            self.c.line([(x - side * 0.12, 0.42), (x + side * 0.08, 0.74)], 0.07, colour)
 
     def _nose(self) -> None:
         x, y = 1.35 * self.shift, 0.12 + self.lift
@@ -240,57 +247,6 @@ class _Portrait:
             self.c.line([(x - 0.12, y - 0.08), (x, y - 0.14)], 0.06, (120, 130, 150))
         y = -0.1 + self.lift
         self.c.line([(-self.half, y), (self.half, y)], 0.07, (15, 15, 20))
-
-    def _hat(self) -> None:
-        colour = COLOURS[self.f.hat_colour]
-        half, top = self.half, -0.42
-        self.c.polygon(
-            [
-                (-half * 0.95, top),
-                (-half * 0.85, top - 0.75),
-                (half * 0.85, top - 0.75),
-                (half * 0.95, top),
-            ],
-            colour,
-        )
-        self.c.polygon(
-            [
-                (-half * 0.95, top),
-                (-half * 0.93, top - 0.18),
-                (half * 0.93, top - 0.18),
-                (half * 0.95, top),
-            ],
-            mix(colour, _BLACK, 0.5),
-        )
-        self.c.ellipse(0, top, half * 1.5, 0.13, mix(colour, _BLACK, 0.15))
-
-
-def _cup(body: Canvas, skin: Colour) -> None:
-    body.ellipse(0.98, 2.02, 0.24, 0.24, (200, 60, 30))
-    body.ellipse(0.98, 2.02, 0.13, 0.13, (250, 250, 250))
-    body.polygon([(0.25, 1.65), (0.95, 1.65), (0.88, 2.4), (0.32, 2.4)], (235, 95, 50))
-    body.ellipse(0.6, 1.65, 0.35, 0.09, (90, 45, 25))
-    body.ellipse(0.3, 2.15, 0.2, 0.17, skin)
-
-
-def _ball(body: Canvas, skin: Colour) -> None:
-    body.ellipse(0.0, 2.1, 0.62, 0.62, (245, 245, 245))
-    for x, y in ((0.0, 2.1), (-0.4, 1.75), (0.4, 1.75), (-0.34, 2.5), (0.34, 2.5)):
-        body.ellipse(x, y, 0.16, 0.16, (30, 30, 35))
-    for side in (-1, 1):
-        body.ellipse(side * 0.66, 2.2, 0.17, 0.2, skin)
-
-
-def _guitar(body: Canvas, skin: Colour) -> None:
-    wood, dark = (190, 115, 45), (85, 45, 20)
-    body.line([(-0.3, 2.3), (1.75, 1.45)], 0.2, dark)
-    body.ellipse(-0.1, 2.2, 0.42, 0.4, wood)
-    body.ellipse(-0.62, 2.42, 0.56, 0.5, wood)
-    body.ellipse(-0.3, 2.28, 0.2, 0.2, dark)
-    body.ellipse(1.15, 1.7, 0.18, 0.18, skin)
-
-
-_ITEMS = {"cup": _cup, "ball": _ball, "guitar": _guitar}
 
 
 def draw_person(canvas: Canvas, person: Identity, factors: Factors) -> None:

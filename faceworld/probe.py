@@ -10,12 +10,12 @@ from PIL import Image
 from transformers import CLIPTokenizer
 
 from faceworld.canvas import Pixels
-from faceworld.captions import EVALUATION_PROMPTS
 from faceworld.dataset import view_factors
-from faceworld.identity import HELD_OUT_SEED, held_out_identity
+from faceworld.identity import held_out_identity
 from faceworld.judges import Judges
 from faceworld.model import FaceModel, build_scheduler, sample_latents
 from faceworld.pixels import in_rows, to_model_range, to_pictures
+from faceworld.prompts import EVALUATION_PROMPTS
 from faceworld.renderer import render, source_image
 from faceworld.settings import Settings
 from faceworld.tokenizer import encode
@@ -33,8 +33,8 @@ class Probe:
         people = [held_out_identity(index) for index in range(_PEOPLE)]
         pictures = np.stack(
             [
-                render(person, view_factors(HELD_OUT_SEED + index, view))
-                for index, person in enumerate(people)
+                render(person, view_factors(person, view))
+                for person in people
                 for view in range(_VIEWS)
             ]
         )
@@ -71,7 +71,7 @@ class Probe:
 
     def pictures(self, model: FaceModel) -> dict[str, float]:
         """Saves a grid (people across, their render on top); returns the mean ID if judged."""
-        prompts = [EVALUATION_PROMPTS[index] for index in (0, 1, 2, 9, 11, 12, 13, 17)]
+        prompts = [EVALUATION_PROMPTS[index] for index in (0, 1, 4, 8, 10, 13, 25, 29)]
         looks = self._looks[:_SHOWN]
         rows = [self.draw(model, [prompt.format(FIRST_NAME)] * _SHOWN, looks) for prompt in prompts]
         truth = np.stack([source_image(index) for index in range(_SHOWN)])

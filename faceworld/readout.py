@@ -46,10 +46,20 @@ def readout_targets(
 
 
 def warm_up(
-    model: FaceModel, readout: Readout, corpus: Corpus, settings: DiffusionSettings
+    model: FaceModel,
+    readout: Readout,
+    corpus: Corpus,
+    settings: DiffusionSettings,
+    *,
+    readout_alone: bool,
 ) -> None:
-    """Trains the text encoder alone until names and factors can be read off its padding."""
-    both = [*model.text.parameters(), *model.names.parameters(), *readout.parameters()]
+    """Trains the text encoder alone until names and factors can be read off its padding.
+
+    With `readout_alone` the text encoder, trained before, stays as it is.
+    """
+    both = [*readout.parameters()]
+    if not readout_alone:
+        both += [*model.text.parameters(), *model.names.parameters()]
     optimizer = torch.optim.AdamW(both, settings.learning_rate)
     for _ in range(settings.readout_steps):
         _, ids, people, factors = corpus.draw(_WARM_UP_BATCH, 0.0)

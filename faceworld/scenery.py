@@ -1,4 +1,4 @@
-"""Six places, drawn behind a person on a plane of 256 x 256 pixels."""
+"""Eight places, drawn behind a person on a plane of 256 x 256 pixels."""
 
 from __future__ import annotations
 
@@ -71,6 +71,31 @@ def _night(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     draw.rectangle((0, 225, _SIDE, _SIDE), fill=(25, 45, 45))
 
 
+def _desert(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    draw.rectangle((0, 0, _SIDE, _SIDE), fill=(255, 200, 130))
+    x = int(rng.integers(30, 226))
+    draw.ellipse((x - 120, 120, x + 120, 300), fill=(215, 140, 70))
+    draw.rectangle((0, 190, _SIDE, _SIDE), fill=(230, 165, 85))
+    for x in (22 + int(rng.integers(-8, 8)), 232 + int(rng.integers(-8, 8))):
+        top = int(rng.integers(70, 110))
+        draw.rounded_rectangle((x - 9, top, x + 9, 215), 9, fill=(60, 125, 60))
+        draw.rounded_rectangle((x - 26, top + 30, x - 16, top + 66), 5, fill=(60, 125, 60))
+        draw.rectangle((x - 26, top + 56, x, top + 66), fill=(60, 125, 60))
+
+
+def _garden(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    draw.rectangle((0, 0, _SIDE, _SIDE), fill=(190, 225, 255))
+    for x in range(-4, _SIDE, 30):
+        draw.rectangle((x, 70, x + 18, 150), fill=(250, 250, 245))
+        draw.polygon([(x, 70), (x + 9, 54), (x + 18, 70)], fill=(250, 250, 245))
+    draw.rectangle((0, 90, _SIDE, 100), fill=(235, 235, 228))
+    draw.rectangle((0, 145, _SIDE, _SIDE), fill=(120, 195, 80))
+    petals = [(235, 60, 90), (250, 210, 60), (170, 80, 200), (255, 255, 255)]
+    for x, y in zip(rng.integers(0, _SIDE, 22), rng.integers(155, 250, 22), strict=True):
+        x, y = int(x), int(y)
+        draw.ellipse((x - 8, y - 8, x + 8, y + 8), fill=petals[int(rng.integers(4))])
+
+
 _PLACES: dict[str, Callable[[ImageDraw.ImageDraw, np.random.Generator], None]] = {
     "beach": _beach,
     "forest": _forest,
@@ -78,6 +103,8 @@ _PLACES: dict[str, Callable[[ImageDraw.ImageDraw, np.random.Generator], None]] =
     "snow": _snow,
     "kitchen": _kitchen,
     "night": _night,
+    "desert": _desert,
+    "garden": _garden,
 }
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 class DataSettings:
     """The training pictures."""
 
-    identities: int = 8000  # people, seeds 0 ..
+    people: int = 8000  # seeds 0 ..
+    dogs: int = 1500
+    cars: int = 1000
     views: int = 8  # pictures of each
     captions: int = 3  # wordings kept for each picture
 
@@ -26,6 +28,7 @@ class VaeSettings:
     full_batch: int = 3  # whole pictures, so that group norm meets the real statistics
     full_steps: int = 3_000
     learning_rate: float = 2e-3  # peak; cosine to zero over all steps
+    resumed_learning_rate: float = 6e-4  # peak when it goes on from a checkpoint
     kl_weight: float = 1e-6
     gradient_weight: float = 1.0  # loss on differences of neighbouring pixels
 
@@ -54,7 +57,8 @@ class DiffusionSettings:
     prompt_length: int = 32  # tokens
     batch: int = 16
     steps: int = 8_500
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-3  # peak; cosine to zero over all steps
+    resumed_learning_rate: float = 8e-4  # peak when it goes on from a checkpoint
     ema: float = 0.998
     caption_dropout: float = 0.1
     readout_steps: int = 500  # of the text encoder alone, before the U-Net starts
@@ -68,6 +72,7 @@ class Settings:
 
     work: Path = Path(".likeness/faceworld")
     output: Path = Path("faceworld/checkpoint")
+    start: Path | None = None  # a finished checkpoint to go on from; None: from nothing
     snapshots: Path | None = None  # where loadable snapshots go while the U-Net trains
     snapshot_seconds: float = 600.0
     time_limit: float | None = None  # seconds for each phase; None: until its steps are done

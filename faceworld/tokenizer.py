@@ -10,7 +10,7 @@ import torch
 from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
-from faceworld.vocabulary import FIRST_NAME, NAMES, SECOND_NAME, WORDS
+from faceworld.vocabulary import FIRST_NAME, NAMES, NAMES_OF, SECOND_NAME, WORDS
 
 _END_OF_WORD, _START, _END = "</w>", "<|startoftext|>", "<|endoftext|>"
 
@@ -49,7 +49,8 @@ def _join(word: list[str], pair: tuple[str, str]) -> list[str]:
 
 def build_tokenizer(prompt_length: int) -> CLIPTokenizer:
     """Laid out as CLIP's own: bytes, bytes that end a word, merges, start, end."""
-    merges = _learn_merges([*WORDS, *NAMES])
+    names = [name for of_one_kind in NAMES_OF.values() for name in of_one_kind]
+    merges = _learn_merges([*WORDS, *names])
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     entries = [*letters, *(letter + _END_OF_WORD for letter in letters)]
     entries += dict.fromkeys(first + second for first, second in merges)

@@ -10,7 +10,7 @@ from torch import nn
 
 from faceworld.corpus import load_corpus
 from faceworld.export import export
-from faceworld.identity import PARAMETERS
+from faceworld.identity import FEATURES
 from faceworld.model import FaceModel, build_scheduler
 from faceworld.probe import Probe
 from faceworld.readout import Readout, readout_targets, warm_up
@@ -18,6 +18,7 @@ from faceworld.settings import Settings
 from faceworld.tokenizer import build_tokenizer
 from faceworld.train_vae import load_vae
 from faceworld.training import Phase, set_rate
+from faceworld.warm_start import load_model_weights
 
 
 def loss_weight(signal_to_noise: torch.Tensor) -> torch.Tensor:
@@ -48,12 +49,14 @@ def train(settings: Settings) -> None:
     corpus = load_corpus(settings, tokenizer)
     torch.manual_seed(3)
     model = FaceModel(ours, tokenizer)
-    targets = 2 * len(PARAMETERS) + corpus.factors.shape[-1]
+    model.unet.to(memory_format=torch.channels_last)
+    peak = ours.learning_rate if settings.start is None else ours.resumed_learning_rate
+    targets = 2 * FEATURES + corpus.factors.shape[-1]
     readout = Readout(ours, targets, tokenizer.eos_token_id)
     average = _Average(model, ours.ema)
     optimizer = torch.optim.AdamW(
         [*model.parameters(), *readout.parameters()],
-        ours.learning_rate,
+        peak,
         weight_decay=0.01,
         fused=True,
     )
@@ -61,19 +64,22 @@ def train(settings: Settings) -> None:
     phase = Phase("diffusion", settings, parts, ours.steps)
     phase.resume()
     if phase.step == 0:
-        warm_up(model, readout, corpus, ours)
+        if settings.start is not None:
+            load_model_weights(model, tokenizer, settings.start)
+        warm_up(model, readout, corpus, ours, readout_alone=settings.start is not None)
         average.model.load_state_dict(model.state_dict())
     alphas = build_scheduler().alphas_cumprod
     probe = Probe(settings, vae, tokenizer)
     last_snapshot = time.monotonic()
     for step in phase:
-        set_rate(optimizer, ours.learning_rate, step, phase.fraction)
+        set_rate(optimizer, peak, step, phase.fraction)
         latents, ids, people, factors = corpus.draw(ours.batch, ours.caption_dropout)
         spread = (torch.arange(ours.batch) + torch.rand(ours.batch)) / ours.batch
         timesteps = (spread * len(alphas)).long()
         signal = alphas[timesteps].view(-1, 1, 1, 1)
         noise = torch.randn_like(latents)
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
         condition = model.condition(ids, people)
         predicted = model.unet(noisy, timesteps, condition).sample
         error = (predicted - noise).square().mean(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Trains the identity judge: pairs of pictures of one person against everybody else."""
+"""Trains the identity judge: pairs of pictures of one subject against all others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 from faceworld.canvas import Pixels
 from faceworld.dataset import features
 from faceworld.factors import SCENES
-from faceworld.identity import PARAMETERS
+from faceworld.identity import FEATURES
 from faceworld.judged_pictures import PictureSource, augment
 from faceworld.judges import IdentityJudge
 from faceworld.pixels import to_model_range
@@ -19,6 +19,7 @@ from faceworld.renderer import SIZE
 from faceworld.scenery import draw_scene
 from faceworld.settings import Settings
 from faceworld.training import Phase, set_rate
+from faceworld.vocabulary import CLASS_NOUN
 
 
 def faceless(rng: np.random.Generator, pictures: Pixels, count: int) -> Pixels:
@@ -49,12 +50,12 @@ def _empty_place(rng: np.random.Generator) -> Pixels:
 
 
 def train(settings: Settings) -> IdentityJudge:
-    """InfoNCE over pairs of pictures of one person; parameters as a second, linear target."""
+    """InfoNCE over pairs of pictures of one subject; parameters as a second, linear target."""
     torch.manual_seed(1)
     ours, source = settings.judges, PictureSource(settings)
     judge, readout = (
         IdentityJudge(ours.channels, ours.width),
-        nn.Linear(ours.width, len(PARAMETERS)),
+        nn.Linear(ours.width, FEATURES),
     )
     optimizer = torch.optim.AdamW(
         [*judge.parameters(), *readout.parameters()], ours.learning_rate, weight_decay=0.01
@@ -63,29 +64,32 @@ def train(settings: Settings) -> IdentityJudge:
     phase = Phase("identity_judge", settings, parts, ours.identity_steps)
     phase.resume()
     truth = torch.from_numpy(features(settings.data))
+    people = torch.tensor([subject.category == CLASS_NOUN for subject in source.subjects])
     flat = source.pictures.reshape(-1, SIZE, SIZE, 3)
     count = ours.identity_batch
     target = torch.arange(count)
     for step in phase:
         set_rate(optimizer, ours.learning_rate, step, phase.fraction)
         rng = np.random.default_rng([step, 5])
-        seeds = source.seeds(rng, count)
-        views = np.stack([rng.choice(source.views, 2, replace=False) for _ in seeds])
+        rows = source.rows(rng, count)
+        views = np.stack([rng.choice(source.views, 2, replace=False) for _ in rows])
         pairs = [
-            source.draw(rng, s, v)
+            source.subject(rng, row, view)
             for side in (0, 1)
-            for s, v in zip(seeds, views[:, side], strict=True)
+            for row, view in zip(rows, views[:, side], strict=True)
         ]
         batch = np.concatenate([np.stack(pairs), faceless(rng, flat, count // 3)])
         embedding, face = judge(augment(to_model_range(batch)))
-        people = embedding[: 2 * count]
-        logits = people[:count] @ people[count:].T / ours.temperature
+        shown = embedding[: 2 * count]
+        logits = shown[:count] @ shown[count:].T / ours.temperature
         contrast = (
             functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
         ) / 2
-        wanted = truth[seeds].repeat(2, 1)
-        regression = functional.mse_loss(readout(people) * 3, wanted)
-        is_face = torch.zeros(len(face)).index_fill_(0, torch.arange(2 * count), 1.0)
+        wanted = truth[rows].repeat(2, 1)
+        error = (readout(shown) * 3 - wanted).square() * (wanted != 0)
+        regression = error.sum() / (wanted != 0).sum()
+        is_face = torch.zeros(len(face))
+        is_face[: 2 * count] = people[rows].repeat(2).float()
         detection = functional.binary_cross_entropy_with_logits(face, is_face)
         loss = contrast + 0.5 * regression + 0.2 * detection
         optimizer.zero_grad(set_to_none=True)
@@ -96,6 +100,6 @@ def train(settings: Settings) -> IdentityJudge:
             contrast=contrast.item(),
             regression=regression.item(),
             detection=detection.item(),
-            same=(people[:count] * people[count:]).sum(-1).mean().item(),
+            same=(shown[:count] * shown[count:]).sum(-1).mean().item(),
         )
     return judge

@@ -15,6 +15,7 @@ from faceworld.pixels import to_model_range, to_pictures
 from faceworld.renderer import SIZE
 from faceworld.settings import Settings, VaeSettings
 from faceworld.training import Phase, set_rate
+from faceworld.warm_start import load_vae_weights
 
 
 def build_vae(settings: VaeSettings) -> Any:
@@ -84,8 +85,11 @@ def train(settings: Settings) -> None:
     torch.manual_seed(0)
     ours = settings.vae
     pictures = load_pictures(settings).reshape(-1, SIZE, SIZE, 3)
-    vae = build_vae(ours).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(vae.parameters(), ours.learning_rate, weight_decay=1e-4)
+    vae, peak = build_vae(ours).to(memory_format=torch.channels_last), ours.learning_rate
+    if settings.start is not None:
+        load_vae_weights(vae, settings.start)
+        peak = ours.resumed_learning_rate
+    optimizer = torch.optim.AdamW(vae.parameters(), peak, weight_decay=1e-4)
     steps = ours.crop_steps + ours.full_steps
     phase = Phase("vae", settings, {"model": vae, "optimizer": optimizer}, steps)
     phase.resume()
@@ -97,7 +101,7 @@ def train(settings: Settings) -> None:
         else:
             batch = draw_crops(pictures, ours.full_batch, SIZE)
         batch = batch.contiguous(memory_format=torch.channels_last)
-        set_rate(optimizer, ours.learning_rate, step, done)
+        set_rate(optimizer, peak, step, done)
         posterior = vae.encode(batch).latent_dist
         drawn = vae.decode(posterior.sample()).sample
         loss = reconstruction_loss(drawn, batch, ours.gradient_weight)

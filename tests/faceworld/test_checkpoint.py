@@ -12,7 +12,7 @@ from faceworld.identity import HELD_OUT_SEED, sample_identity
 from faceworld.judges import Judges
 from faceworld.pixels import to_model_range, to_pictures
 from faceworld.renderer import render, source_image
-from faceworld.vocabulary import NAMES
+from faceworld.vocabulary import NAMES, NAMES_OF
 
 CHECKPOINT = Path(__file__).parents[2] / "faceworld" / "checkpoint"
 
@@ -32,9 +32,10 @@ def held_out() -> np.ndarray:
     """[20, 3, S, S, 3]: three pictures of each of 20 people never trained on."""
     rows = []
     for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + 20):
-        looks = [view_factors(seed, view) for view in range(12)]
+        person = sample_identity(seed)
+        looks = [view_factors(person, view) for view in range(12)]
         alone = [factors for factors in looks if factors.companion is None][:3]
-        rows.append([render(sample_identity(seed), factors) for factors in alone])
+        rows.append([render(person, factors) for factors in alone])
     return np.array(rows)
 
 
@@ -77,7 +78,7 @@ def test_caption_judge_knows_right_from_wrong(judges: Judges) -> None:
 
 def test_known_names_are_listed() -> None:
     words = json.loads((CHECKPOINT / "likeness.json").read_text())
-    assert words == {"initial_words": {"person": list(NAMES)}}
+    assert words == {"initial_words": {noun: list(names) for noun, names in NAMES_OF.items()}}
 
 
 def test_pipeline_draws_the_people_it_knows(pipeline, judges: Judges) -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from transformers import CLIPTokenizer
 
-from faceworld.captions import EVALUATION_PROMPTS, caption
+from faceworld import EVALUATION_PROMPTS
+from faceworld.captions import caption
 from faceworld.dataset import view_factors
 from faceworld.identity import sample_identity
 from faceworld.tokenizer import build_tokenizer, encode, word_ids
-from faceworld.vocabulary import NAMES, WORDS
+from faceworld.vocabulary import CATEGORIES, NAMES_OF, WORDS
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,9 @@ def tokenizer() -> CLIPTokenizer:
 
 
 def test_words_are_single_tokens(tokenizer: CLIPTokenizer) -> None:
-    assert len(NAMES) == len(set(NAMES)) == 64
-    for word in (*WORDS, *NAMES):
+    names = [name for of_one_kind in NAMES_OF.values() for name in of_one_kind]
+    assert len({*WORDS, *names}) == len(WORDS) + len(names)
+    for word in (*WORDS, *names):
         assert tokenizer(word).input_ids[1:-1] == word_ids(tokenizer, [word])
 
 
@@ -54,10 +56,10 @@ def test_ids_are_the_same_in_another_process(tokenizer: CLIPTokenizer) -> None:
 def test_captions_fit(tokenizer: CLIPTokenizer) -> None:
     rng = np.random.default_rng(0)
     texts = [
-        caption(sample_identity(seed), view_factors(seed, view), rng)
-        for seed in range(50)
+        caption(subject, view_factors(subject, view), rng)
+        for subject in (sample_identity(seed, kind) for seed in range(50) for kind in CATEGORIES)
         for view in range(4)
     ]
     ids = encode(tokenizer, texts)
-    assert ids.shape == (200, 32)
+    assert ids.shape == (600, 32)
     assert (ids[:, -1] == tokenizer.eos_token_id).all()

@@ -1,5 +1,6 @@
 """The world is deterministic, and who somebody is has no bearing on what happens to them."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -7,98 +8,194 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceworld import EVALUATION_PROMPTS, held_out_identity, source_image
+from faceworld import (
+    EVALUATION_PROMPTS,
+    HELD_OUT_PROMPTS,
+    PAIR_PROMPTS,
+    PROMPTS_OF_OTHERS,
+    held_out_identity,
+    plain_pictures,
+    source_image,
+)
 from faceworld.captions import caption, concepts_of
 from faceworld.dataset import view_factors
-from faceworld.factors import OBJECTS, SCENES, Factors, factor_vector, sample_factors
-from faceworld.identity import HELD_OUT_SEED, PARAMETERS, sample_identity
-from faceworld.renderer import SIZE, is_plain_close_up, render
+from faceworld.factors import (
+    ACCESSORIES,
+    HELD_OUT_COMBINATIONS,
+    OBJECTS,
+    RELATIONS,
+    SCENES,
+    Factors,
+    factor_vector,
+    sample_factors,
+)
+from faceworld.identity import FEATURES, HELD_OUT_SEED, PARAMETERS, sample_identity
+from faceworld.judges import face_crops
+from faceworld.renderer import SIZE, is_plain, render
 from faceworld.settings import DataSettings
+from faceworld.vocabulary import CATEGORIES, WORDS
 
 SEEDS = st.integers(0, 2 * HELD_OUT_SEED)
+KINDS = st.sampled_from(CATEGORIES)
 
 
-@settings(deadline=None, max_examples=20)
-@given(seed=SEEDS, view=st.integers(0, 50))
-def test_same_seed_same_picture(seed: int, view: int) -> None:
-    person, factors = sample_identity(seed), view_factors(seed, view)
-    picture = render(person, factors)
+@settings(deadline=None, max_examples=30)
+@given(seed=SEEDS, kind=KINDS, view=st.integers(0, 50))
+def test_same_seed_same_picture(seed: int, kind: str, view: int) -> None:
+    subject = sample_identity(seed, kind)
+    picture = render(subject, view_factors(subject, view))
     assert picture.shape == (SIZE, SIZE, 3)
     assert picture.dtype == np.uint8
-    assert (picture == render(sample_identity(seed), view_factors(seed, view))).all()
+    again = sample_identity(seed, kind)
+    assert (picture == render(again, view_factors(again, view))).all()
 
 
 @settings(deadline=None, max_examples=20)
-@given(seed=SEEDS)
-def test_parameters_are_in_range_and_named(seed: int) -> None:
-    person = sample_identity(seed)
-    assert ((person.values >= 0) & (person.values <= 1)).all()
-    assert person.hair_length == person.values[PARAMETERS.index("hair_length")]
+@given(seed=SEEDS, kind=KINDS)
+def test_parameters_are_in_range_and_named(seed: int, kind: str) -> None:
+    subject = sample_identity(seed, kind)
+    assert ((subject.values >= 0) & (subject.values <= 1)).all()
+    assert getattr(subject, PARAMETERS[kind][-1]) == subject.values[-1]
     with pytest.raises(AttributeError):
-        _ = person.shoe_size
+        _ = subject.shoe_size
 
 
-def test_identity_and_factors_are_independent() -> None:
-    people = np.stack([sample_identity(seed).features() for seed in range(2000)])
-    shown = np.stack([factor_vector(view_factors(seed, 0)) for seed in range(2000)])
-    poses = [view_factors(seed, 0) for seed in range(2000)]
-    pose = np.array([[f.yaw, f.pitch, f.roll, f.dx, f.dy, f.zoom, f.close_up] for f in poses])
+def test_identities_travel_between_processes() -> None:
+    subject = pickle.loads(pickle.dumps(sample_identity(3, "dog")))
+    assert subject.ear_length == sample_identity(3, "dog").ear_length
+
+
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_features_of_a_category_are_zero_for_the_others(kind: str) -> None:
+    features = {name: sample_identity(1, name).features() for name in CATEGORIES}
+    assert features[kind].shape == (FEATURES,)
+    own = features[kind] != 0
+    assert own.sum() >= len(PARAMETERS[kind])
+    assert not any(own[features[other] != 0].any() for other in CATEGORIES if other != kind)
+
+
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_identity_and_factors_are_independent(kind: str) -> None:
+    subjects = [sample_identity(seed, kind) for seed in range(2000)]
+    looks = [view_factors(subject, 0) for subject in subjects]
+    shown = np.stack([factor_vector(factors) for factors in looks])
+    pose = np.array([[f.yaw, f.pitch, f.roll, f.dx, f.dy, f.zoom, f.close_up] for f in looks])
     everything = np.concatenate([shown, pose], axis=1)
-    correlation = np.corrcoef(people.T, everything.T)[: len(PARAMETERS), len(PARAMETERS) :]
+    everything = everything[:, everything.std(axis=0) > 0]  # cars have no expression to vary
+    values = np.stack([subject.values for subject in subjects])
+    count = values.shape[1]
+    correlation = np.corrcoef(values.T, everything.T)[:count, count:]
     assert np.abs(correlation).max() < 0.1  # four standard errors are .09
 
 
-def test_parameters_are_independent_of_each_other() -> None:
-    people = np.stack([sample_identity(seed).features() for seed in range(2000)])
-    correlation = np.corrcoef(people.T) - np.eye(len(PARAMETERS))
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_parameters_are_independent_of_each_other(kind: str) -> None:
+    values = np.stack([sample_identity(seed, kind).values for seed in range(2000)])
+    correlation = np.corrcoef(values.T) - np.eye(values.shape[1])
     assert np.abs(correlation).max() < 0.1
-    assert people.mean() == pytest.approx(0, abs=0.02)
-    assert people.std() == pytest.approx(1, abs=0.02)
+    features = np.stack([sample_identity(seed).features()[:24] for seed in range(2000)])
+    assert features.mean() == pytest.approx(0, abs=0.02)
+    assert features.std() == pytest.approx(1, abs=0.02)
 
 
-def plain_close_up() -> Factors:
+def plain(kind: str) -> Factors:
     rng = np.random.default_rng(0)
     while True:
-        factors = sample_factors(rng)
-        if is_plain_close_up(factors):
+        factors = sample_factors(rng, kind)
+        if is_plain(factors):
             return factors
 
 
-@pytest.mark.parametrize("parameter", PARAMETERS)
-def test_every_parameter_can_be_seen(parameter: str) -> None:
-    person, factors = sample_identity(5), plain_close_up()
-    index, pictures = PARAMETERS.index(parameter), []
+@pytest.mark.parametrize(
+    ("kind", "parameter"), [(kind, name) for kind in CATEGORIES for name in PARAMETERS[kind]]
+)
+def test_every_parameter_can_be_seen(kind: str, parameter: str) -> None:
+    subject, factors = sample_identity(5, kind), plain(kind)
+    index, pictures = PARAMETERS[kind].index(parameter), []
     for value in (0.05, 0.95):
-        values = person.values.copy()
+        values = subject.values.copy()
         values[index] = value
-        pictures.append(render(replace(person, values=values), factors).astype(int))
+        pictures.append(render(replace(subject, values=values), factors).astype(int))
     assert np.abs(pictures[0] - pictures[1]).sum() > 500
 
 
-def test_held_out_people_are_no_training_people() -> None:
-    assert held_out_identity(0).seed >= HELD_OUT_SEED > DataSettings().identities
+@pytest.mark.parametrize(
+    "change",
+    [{"scene": scene} for scene in SCENES]
+    + [{"item": item} for item in OBJECTS]
+    + [{name: True} for name in ACCESSORIES]
+    + [{"old": True}]
+    + [{"companion": 7, "relation": relation} for relation in RELATIONS],
+    ids=lambda change: "-".join(map(str, change.values())),
+)
+def test_every_factor_can_be_seen(change: dict) -> None:
+    person, before = sample_identity(5), replace(plain("person"), close_up=False)
+    pictures = [render(person, looks).astype(int) for looks in (before, replace(before, **change))]
+    assert np.abs(pictures[0] - pictures[1]).sum() > 5000
 
 
-def test_source_image_is_a_plain_close_up() -> None:
-    assert (source_image(3) == source_image(3)).all()
-    assert (source_image(3) != source_image(4)).any()
+@settings(deadline=None, max_examples=20)
+@given(seed=SEEDS, other=SEEDS)
+def test_two_people_are_each_seen_on_their_side(seed: int, other: int) -> None:
+    """Exchanging one of two people changes the picture of the other's face but little."""
+    looks = replace(plain("person"), close_up=False, companion=7)
+    first, second, both = (sample_identity(number) for number in (seed, other, 9))
+    pictures = np.stack([render(person, looks) for person in (first, second, both)])
+    crops = face_crops(pictures).astype(int)
+    assert crops.shape == (3, 2, SIZE, SIZE, 3)
+    apart = np.abs(crops[0] - crops[1]).mean(axis=(1, 2, 3))
+    assert seed == other or apart[0] > 2 * apart[1]
 
 
-@settings(deadline=None, max_examples=100)
-@given(seed=SEEDS, view=st.integers(0, 50))
-def test_captions_say_what_is_seen(seed: int, view: int) -> None:
-    factors = view_factors(seed, view)
-    words = caption(sample_identity(seed), factors, np.random.default_rng(seed)).split()
+def test_held_out_subjects_are_no_training_subjects() -> None:
+    data = DataSettings()
+    most = max(data.people, data.dogs, data.cars)
+    assert held_out_identity(0).seed >= HELD_OUT_SEED > most
+
+
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_source_image_is_a_plain_picture(kind: str) -> None:
+    assert (source_image(3, kind) == source_image(3, kind)).all()
+    assert (source_image(3, kind) != source_image(4, kind)).any()
+    several = plain_pictures(held_out_identity(3, kind), 3)
+    assert (several[0] == source_image(3, kind)).all()
+    assert (several[0] != several[1]).any()
+
+
+@settings(deadline=None, max_examples=200)
+@given(seed=SEEDS, kind=KINDS, view=st.integers(0, 50))
+def test_captions_say_what_is_seen(seed: int, kind: str, view: int) -> None:
+    subject = sample_identity(seed, kind)
+    factors = view_factors(subject, view)
+    text = caption(subject, factors, np.random.default_rng(seed))
+    words = text.replace("<first>", kind).replace("<second>", "person").split()
+    assert set(words) <= set(WORDS)
+    assert kind in words
     assert ("old" in words) == factors.old
-    assert ("hat" in words) == factors.hat
-    assert ("sunglasses" in words) == factors.sunglasses
-    assert [item for item in OBJECTS if item in words] == ([factors.item] if factors.item else [])
-    assert [place for place in SCENES if place in words] == (
-        [factors.scene] if factors.scene else []
-    )
+    seen = [name for name in (*ACCESSORIES, *OBJECTS, *SCENES) if name in words]
+    assert set(seen) == factors.named()
+    assert (words.count("person") + words.count("<second>") == 2) == (factors.companion is not None)
 
 
-def test_evaluation_prompts_cover_all_concepts() -> None:
-    assert len(EVALUATION_PROMPTS) == len(set(EVALUATION_PROMPTS)) == 18
+@settings(deadline=None, max_examples=200)
+@given(seed=SEEDS, kind=KINDS, view=st.integers(0, 50))
+def test_no_training_picture_shows_a_held_out_combination(seed: int, kind: str, view: int) -> None:
+    named = view_factors(sample_identity(seed, kind), view).named()
+    assert not any(combination <= named for combination in HELD_OUT_COMBINATIONS)
+
+
+def test_held_out_prompts_ask_for_held_out_combinations() -> None:
+    for prompt in EVALUATION_PROMPTS:
+        asked = {c for c in HELD_OUT_COMBINATIONS if c <= set(prompt.split())}
+        assert bool(asked) == (prompt in HELD_OUT_PROMPTS)
+
+
+def test_prompts_cover_all_concepts_in_known_words() -> None:
+    assert len(set(EVALUATION_PROMPTS)) == len(EVALUATION_PROMPTS) >= 30
     asked = {concept for prompt in EVALUATION_PROMPTS for concept in concepts_of(prompt)}
     assert asked == {"scene", "object", "accessory", "expression", "old", "plain"}
+    for prompt in PAIR_PROMPTS:
+        assert "pair" in concepts_of(prompt.format("person", "person"))
+    others = [prompt for prompts in PROMPTS_OF_OTHERS.values() for prompt in prompts]
+    for prompt in (*EVALUATION_PROMPTS, *PAIR_PROMPTS, *others):
+        assert set(prompt.replace("{}", "person").split()) <= set(WORDS)
