@@ -44,12 +44,27 @@ def split_heads(attn: Attention, projected: Tensor) -> Tensor:
 
 
 def cross_attentions(unet: nn.Module) -> dict[str, Attention]:
-    """The U-Net's cross-attention layers by name, in the order data passes them."""
+    """The U-Net's cross-attention layers by name."""
     return {
         name: module
         for name, module in unet.named_modules()
         if isinstance(module, Attention) and name.endswith("attn2")
     }
+
+
+def map_heights(unet: nn.Module, height: int) -> dict[str, int]:
+    """Height of each cross-attention layer's map, by the layer's name.
+
+    Args:
+        unet: of ``UNet2DConditionModel``'s shape: every down block but the last halves the latent.
+        height: of the latents.
+    """
+    blocks = len(unet.down_blocks)  # type: ignore[arg-type]
+    halvings = {"mid_block.attentions": blocks - 1}
+    for level in range(blocks):
+        halvings |= {f"down_blocks.{level}": level, f"up_blocks.{blocks - 1 - level}": level}
+    block_of_layer = {name: ".".join(name.split(".")[:2]) for name in cross_attentions(unet)}
+    return {name: height // 2 ** halvings[block] for name, block in block_of_layer.items()}
 
 
 def install_cross_attention(unet: nn.Module, processor: SplitCrossAttention) -> None:

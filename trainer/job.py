@@ -1,10 +1,11 @@
-"""One job: image in, identity artifact out, resumable at any moment."""
+"""One job: images in, identity artifact out, resumable at any moment."""
 
 import hashlib
 import importlib.metadata
 import io
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Job:
     """What to learn, and where.
 
     Attributes:
-        image: path of the source image.
+        images: paths of the source images, all of one subject.
         out: path of the artifact.
         work: directory of the checkpoint.
         base_model: directory or hub id.
@@ -40,7 +41,7 @@ class Job:
         seed: of every random draw.
     """
 
-    image: Path
+    images: tuple[Path, ...]
     out: Path
     work: Path
     base_model: str
@@ -55,16 +56,16 @@ def run(job: Job, events: Events) -> None:
     The same job gives the same artifact, however often it was stopped on the way.
 
     Raises:
-        InputError: image or class noun are at fault.
+        InputError: images, class noun or config are at fault.
         BaseModelError: the base model can't be used.
     """
     started = time.monotonic()
-    data = _read(job.image)
+    files = [_read(path) for path in job.images]
     base = load(job.base_model, "cuda" if torch.cuda.is_available() else "cpu")
-    image = decode_image(data, *base.image_size)
-    views = make_views(base, image, job.config, job.seed)
+    images = [decode_image(data, *base.image_size) for data in files]
+    views = make_views(base, images, job.config, job.seed)
     training = Training(base, job.config, job.class_noun, [views], [job.seed])
-    checkpoint = Checkpoint(job.work / "checkpoint.pt", fingerprint(job, data, base))
+    checkpoint = Checkpoint(job.work / "checkpoint.pt", fingerprint(job, files, base))
     checkpoint.restore(training)
     events("started", total_steps=job.config.steps, resumed_from=training.step)
     _optimise(training, checkpoint, events)
@@ -94,9 +95,10 @@ def to_identity(training: Training, base: BaseModel, job: Job) -> Identity:
     )
 
 
-def fingerprint(job: Job, image: bytes, base: BaseModel) -> str:
+def fingerprint(job: Job, images: Sequence[bytes], base: BaseModel) -> str:
     """Names a training: a checkpoint of another one is never gone on from."""
-    parts = [digest(image), base.digest, job.class_noun, job.config.to_json(), job.seed]
+    names = [digest(image) for image in images]
+    parts = [names, base.digest, job.class_noun, job.config.to_json(), job.seed]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,22 +8,29 @@ import torch
 from torch import Tensor
 
 from basemodel import BaseModel, prompt_embeddings, stage_index
-from identity import TRAIN_TIMESTEPS
 from trainer.attention_loss import AttentionLoss
 from trainer.config import TrainingConfig
-from trainer.losses import masked_mean_square, stratified_timesteps, timestep_weight
+from trainer.losses import masked_mean_square, norm_penalty, timestep_weight
 from trainer.prompts import training_prompts
+from trainer.timesteps import draw_timesteps
 from trainer.tokens import IdentityTokens, initial_embedding
 from trainer.views import Views
 
 
 @dataclass(frozen=True)
 class StepLosses:
-    """Losses of one step, averaged over all rows."""
+    """Losses of one step.
+
+    Attributes:
+        total: what Adam lowers, averaged over the identities.
+        denoising, attention: its parts, averaged over all rows.
+        identities: each identity's total.
+    """
 
     total: float
     denoising: float
     attention: float
+    identities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Training:
         seeds: of each identity.
 
     Raises:
-        InputError: for the class noun.
+        InputError: the class noun, or settings that the base model can't take.
     """
 
     def __init__(
@@ -66,10 +73,10 @@ class Training:
     ) -> None:
         self.base, self.config, self.views = base, config, list(views)
         self.prompts = training_prompts(base, config, class_noun)
-        initial = initial_embedding(base, class_noun)
+        initial = initial_embedding(base, class_noun, config.initialisation)
         self.tokens = IdentityTokens(initial, list(seeds), config).to(base.device)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.attention_loss = AttentionLoss(base.unet, self.prompts, config.attention_reduction)
+        self.attention_loss = AttentionLoss(base, self.prompts, config)
         self.optimizer = torch.optim.Adam(
             [
                 {"params": [self.tokens.word], "peak": config.learning_rate},
@@ -90,17 +97,25 @@ class Training:
         fraction = self.step / self.config.steps
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * (1 - fraction if self.config.decay else 1)
-        denoising, attention = self._losses(self._draw())
-        total = denoising + self.config.attention_weight * attention
+        tokens = self.tokens()
+        denoising, attention = self._losses(self._draw(), tokens)
+        per_row = denoising + self.config.attention_weight * attention
+        totals = per_row.view(len(self.views), -1).mean(dim=1)
+        if self.config.norm_weight:
+            penalty = norm_penalty(tokens, self.tokens.initial_norm)
+            totals = totals + self.config.norm_weight * penalty
         self.optimizer.zero_grad()
-        # The sum over identities of the mean over an identity's rows.
-        torch.autograd.backward(total.mean() * len(self.views))
+        torch.autograd.backward(totals.sum())
         self.optimizer.step()
         self.step += 1
         if self.step > self.config.average_from * self.config.steps:
             self._average()
-        means = (part.detach().mean().item() for part in (total, denoising, attention))
-        return StepLosses(*means)
+        return StepLosses(
+            total=totals.mean().item(),
+            denoising=denoising.mean().item(),
+            attention=attention.mean().item(),
+            identities=tuple(totals.tolist()),
+        )
 
     def result(self) -> Tensor:
         """The identities, ``[N, S, 2, D]`` float32: the average of the last iterates."""
@@ -144,19 +159,19 @@ class Training:
         for views, generator in zip(self.views, self.generators, strict=True):
             view = torch.randint(len(views.latents), (batch,), generator=generator)
             prompt = torch.randint(len(self.prompts.words), (batch,), generator=generator)
-            timestep = stratified_timesteps(batch, TRAIN_TIMESTEPS, generator)
+            timestep = draw_timesteps(self.config, self.step, generator)
             noise = torch.randn(batch, *views.latents.shape[1:], generator=generator)
             parts.append((prompt, timestep, views.latents[view], views.masks[view], noise))
         drawn = (torch.cat(part).to(device) for part in zip(*parts, strict=True))
         identity = torch.arange(len(self.views), device=device).repeat_interleave(batch)
         return Rows(identity, *drawn)
 
-    def _losses(self, rows: Rows) -> tuple[Tensor, Tensor]:
+    def _losses(self, rows: Rows, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Denoising and attention loss, each ``[B]``."""
         schedule, dtype = self.base.schedule, self.base.dtype
         noised = schedule.add_noise(rows.latent, rows.noise, rows.timestep)
         target = schedule.target(rows.latent, rows.noise, rows.timestep)
-        conditioning = self._conditioning(rows)
+        conditioning = self._conditioning(rows, tokens)
         if self.config.attention_loss == "none":
             predicted = self.base.unet(noised.to(dtype), rows.timestep, conditioning).sample
             attention = torch.zeros(len(rows.timestep), device=self.base.device)
@@ -168,7 +183,7 @@ class Training:
         weight = timestep_weight(schedule, rows.timestep, self.config.loss_weight)
         return weight * masked_mean_square(predicted - target, rows.mask), attention
 
-    def _conditioning(self, rows: Rows) -> Tensor:
+    def _conditioning(self, rows: Rows, tokens: Tensor) -> Tensor:
         """``[B, L, 2D]``: the text transformer runs once for rows that have all in common."""
         stages = stage_index(rows.timestep, self.config.stages)
         kinds = torch.stack([rows.identity, rows.prompt, stages], dim=1)
@@ -178,7 +193,7 @@ class Training:
             self.base.text_encoder,
             self.prompts.words[prompt],
             self.prompts.positions[prompt],
-            self.tokens()[identity, stage],
+            tokens[identity, stage],
         )
         return conditioning[kind_of_row]
 

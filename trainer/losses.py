@@ -1,4 +1,4 @@
-"""The denoising loss (paper Eq. 5) and its weight over timesteps."""
+"""The denoising loss (paper Eq. 5), its weight over timesteps, and the pull on norms."""
 
 from typing import Literal
 
@@ -30,10 +30,10 @@ def timestep_weight(
     return ((1 + snr) / snr).clamp(max=15) * (5 / snr).clamp(max=1) / 2
 
 
-def stratified_timesteps(rows: int, total: int, generator: torch.Generator) -> Tensor:
-    """``[rows]`` timesteps in ``[0, total)``, one of each of ``rows`` equal parts of the range.
+def norm_penalty(tokens: Tensor, norm: float) -> Tensor:
+    """Mean ``[N]`` over the vectors ``[N, S, K, D]`` of ``(|P| / norm - 1)^2``.
 
-    Each is uniform over all together; a batch covers early and late stages evenly.
+    Learned embeddings can grow up to 100 times as long as a word's (2312.15905).
     """
-    parts = torch.arange(rows) + torch.rand(rows, generator=generator)
-    return (parts * (total / rows)).long().clamp(max=total - 1)
+    growth: Tensor = tokens.norm(dim=-1) / norm - 1
+    return growth.square().mean(dim=(1, 2))

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from basemodel import BaseModel, text_features, token_embeddings
+from identity import PromptError
 from trainer.config import TrainingConfig
+from trainer.errors import InputError
 from trainer.tokens import class_noun_token
 
 _WORD = "v"
@@ -31,9 +33,16 @@ class TrainingPrompts:
 
 
 def training_prompts(base: BaseModel, config: TrainingConfig, class_noun: str) -> TrainingPrompts:
-    """Tokenises the prompts. Raises :class:`InputError` for the class noun."""
+    """Tokenises the prompts.
+
+    Raises:
+        InputError: for the class noun, or a prompt that the base model can't take.
+    """
     noun = class_noun_token(base, class_noun)
-    prompts = [base.tokenizer(text.format(f"<{_WORD}>"), [_WORD]) for text in config.prompts]
+    try:
+        prompts = [base.tokenizer(text.format(f"<{_WORD}>"), [_WORD]) for text in config.prompts]
+    except PromptError as error:
+        raise InputError("INVALID_CONFIG", f"prompts: {error}") from error
     positions = torch.tensor([prompt.placeholders[0].position for prompt in prompts])
     ids = torch.stack([torch.from_numpy(prompt.token_ids) for prompt in prompts])
     ids[torch.arange(len(prompts)), positions] = noun

@@ -1,5 +1,7 @@
 """Where the S x 2 vectors of an identity come from (paper III-C): the only trained part."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -39,12 +41,15 @@ class OffsetGenerator(nn.Module):
 
 
 class IdentityTokens(nn.Module):
-    """``P_i = v* + offset_i`` with offsets of bounded length, for N identities side by side.
+    """``P_i = v* + offset_i``, lengths bounded on demand, for N identities side by side.
 
     Args:
         initial: ``[D]`` the embedding that ``v*`` starts from.
         seeds: one per identity, for the generator's weights.
         config: how many vectors, and what gives them.
+
+    Raises:
+        InputError: the generator's heads don't fit the width.
     """
 
     def __init__(self, initial: Tensor, seeds: list[int], config: TrainingConfig) -> None:
@@ -52,11 +57,19 @@ class IdentityTokens(nn.Module):
         width, kinds = initial.shape[0], 2 if config.split_keys_values else 1
         self.shape = (config.stages, kinds, width)
         self.word = nn.Parameter(initial.repeat(len(seeds), 1), requires_grad=config.train_word)
-        self.reach = (
-            None if config.offset_bound is None else config.offset_bound * float(initial.norm())
+        self.initial_norm = float(initial.norm())
+        self.offset_bound, self.norm_bound = (
+            None if bound is None else bound * self.initial_norm
+            for bound in (config.offset_bound, config.norm_bound)
         )
         self.offsets: nn.ModuleList | nn.Parameter
         if config.generator:
+            if width % config.generator_heads:
+                raise InputError(
+                    "INVALID_CONFIG",
+                    f"generator_heads: must divide the text width {width}, "
+                    f"got {config.generator_heads}",
+                )
             self.offsets = nn.ModuleList(
                 _seeded_generator(seed, width, config.stages * kinds, config.generator_heads)
                 for seed in seeds
@@ -77,14 +90,21 @@ class IdentityTokens(nn.Module):
             )
         else:
             offsets = self.offsets
-        return self.word[:, None, None] + self.bounded(offsets)
+        return self._within_norm(self.word[:, None, None] + self._within_reach(offsets))
 
-    def bounded(self, offsets: Tensor) -> Tensor:
+    def _within_reach(self, offsets: Tensor) -> Tensor:
         """Offsets ``[..., D]`` of length x shortened smoothly to ``r x / sqrt(r^2 + x^2)``."""
-        if self.reach is None:
+        if self.offset_bound is None:
             return offsets
-        squared = offsets.square().sum(dim=-1, keepdim=True) / self.reach**2
+        squared = offsets.square().sum(dim=-1, keepdim=True) / self.offset_bound**2
         return offsets / (1 + squared).sqrt()
+
+    def _within_norm(self, tokens: Tensor) -> Tensor:
+        """Tokens ``[..., D]``, the nearest within the bound; those inside stay as they are."""
+        if self.norm_bound is None:
+            return tokens
+        norms: Tensor = tokens.norm(dim=-1, keepdim=True)
+        return tokens * (norms.reciprocal() * self.norm_bound).clamp(max=1)
 
 
 def _seeded_generator(seed: int, width: int, vectors: int, heads: int) -> OffsetGenerator:
@@ -93,16 +113,19 @@ def _seeded_generator(seed: int, width: int, vectors: int, heads: int) -> Offset
         return OffsetGenerator(width, vectors, heads)
 
 
-def initial_embedding(base: BaseModel, class_noun: str) -> Tensor:
-    """``[D]`` where ``v*`` starts: the mean of words the base model has for names of the class.
+def initial_embedding(
+    base: BaseModel, class_noun: str, initialisation: Literal["names", "noun"]
+) -> Tensor:
+    """``[D]`` where ``v*`` starts: the mean of the base model's names of the class, or its noun.
 
-    A base model without such words starts from the class noun.
+    Where the base model knows no names of the class it is the noun.
 
     Raises:
         InputError: the class noun is not one token of the base model.
     """
     class_noun_token(base, class_noun)
-    words = base.initial_words.get(class_noun, (class_noun,))
+    names = base.initial_words.get(class_noun, ()) if initialisation == "names" else ()
+    words = names or (class_noun,)
     ids = [base.tokenizer(word).token_ids[1] for word in words]
     embedded = token_embeddings(base.text_encoder, torch.tensor(ids, device=base.device))
     return embedded.float().mean(dim=0)

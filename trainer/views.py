@@ -1,5 +1,6 @@
-"""Augmented views of the one image (paper IV-A), encoded by the VAE once."""
+"""Augmented views of the source images (paper IV-A), encoded by the VAE once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from basemodel import BaseModel
 from trainer.config import TrainingConfig
+from trainer.errors import InputError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -30,13 +32,25 @@ class Views:
     masks: Tensor
 
 
-def make_views(base: BaseModel, image: Pixels, config: TrainingConfig, seed: int) -> Views:
-    """The image ``[H, W, 3]`` itself and ``config.views - 1`` augmented views of it."""
+def make_views(
+    base: BaseModel, images: Sequence[Pixels], config: TrainingConfig, seed: int
+) -> Views:
+    """The images, each ``[H, W, 3]``, and then augmented views of them in turn.
+
+    Raises:
+        InputError: there are more images than views.
+    """
+    if len(images) > config.views:
+        raise InputError(
+            "INVALID_CONFIG",
+            f"views: must be at least the {len(images)} images, got {config.views}",
+        )
     rng = np.random.default_rng(seed)
     factor = base.image_size[0] // base.latent_shape[1]
-    pictures, masks = [image], [np.ones(base.latent_shape[1:], np.float32)]
-    for _ in range(config.views - 1):
-        picture, mask = augment(image, config, factor, rng)
+    pictures = list(images)
+    masks = [np.ones(base.latent_shape[1:], np.float32) for _ in images]
+    for view in range(len(images), config.views):
+        picture, mask = augment(images[view % len(images)], config, factor, rng)
         pictures.append(picture)
         masks.append(mask)
     pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 127.5 - 1
@@ -62,7 +76,7 @@ def augment(
     """
     height, width, _ = image.shape
     scale = rng.uniform(config.smallest_scale, 1)
-    rows, columns = round(height * scale), round(width * scale)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (int(rng.integers(room + 1)) for room in (height - rows, width - columns))
     flipped = rng.uniform() < config.flip
     view = jittered(image, rng.uniform(-1, 1, size=3) * config.jitter)

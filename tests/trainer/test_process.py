@@ -14,13 +14,13 @@ Start = Callable[..., TrainerProcess]
 
 
 def test_killed_and_resumed_gives_the_same_artifact(start: Start, tmp_path: Path) -> None:
-    status, events = start("--steps", "40", work="whole", out="whole.safetensors").finish()
+    status, events = start("--set", "steps=40", work="whole", out="whole.safetensors").finish()
     assert status == 0
     assert [events[0]["event"], events[-1]["event"]] == ["started", "finished"]
     whole = (tmp_path / "whole.safetensors").read_bytes()
     assert events[-1]["digest"] == digest(whole)
 
-    killed = start("--steps", "40", work="parts", out="parts.safetensors")
+    killed = start("--set", "steps=40", work="parts", out="parts.safetensors")
     for event in killed.events():
         if event["event"] == "progress" and event["step"] > 1:
             killed.process.send_signal(signal.SIGKILL)
@@ -28,7 +28,7 @@ def test_killed_and_resumed_gives_the_same_artifact(start: Start, tmp_path: Path
     assert killed.process.wait() == -signal.SIGKILL
     assert not (tmp_path / "parts.safetensors").exists()
 
-    status, events = start("--steps", "40", work="parts", out="parts.safetensors").finish()
+    status, events = start("--set", "steps=40", work="parts", out="parts.safetensors").finish()
     assert status == 0
     assert 0 < events[0]["resumed_from"] < events[0]["total_steps"]
     assert (tmp_path / "parts.safetensors").read_bytes() == whole
