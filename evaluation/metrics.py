@@ -5,6 +5,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
+FALSE_MATCH_RATE = 1e-3
+"""At which the face threshold is set, as face recognition is commonly reported (NIST FRVT)."""
 
 
 def similarity(faces: Floats, sources: Floats) -> Floats:
@@ -12,14 +16,17 @@ def similarity(faces: Floats, sources: Floats) -> Floats:
     return faces @ sources.T
 
 
-def identity_score(similarities: Floats, own: npt.NDArray[np.int64]) -> Floats:
+def identity_score(similarities: Floats, own: Indices) -> Floats:
     """ID ``[N]``: cosine of each picture with its own person's source image."""
     scores: Floats = similarities[np.arange(len(own)), own]
     return scores
 
 
-def nearest_is_own(similarities: Floats, own: npt.NDArray[np.int64]) -> Flags:
-    """``[N]``: whether no other person's source image is nearer than the own one."""
+def nearest_is_own(similarities: Floats, own: Indices) -> Flags:
+    """``[N]``: whether no other person's source image is nearer than the own one.
+
+    A person beyond the M columns is never the nearest.
+    """
     nearest: Flags = similarities.argmax(axis=1) == own
     return nearest
 
@@ -27,3 +34,21 @@ def nearest_is_own(similarities: Floats, own: npt.NDArray[np.int64]) -> Flags:
 def identity_where_prompt_is_met(identity: Floats, met: Flags) -> Floats:
     """ID(P) ``[N]``: ID, but 0 where the picture doesn't show what the prompt asks for."""
     return np.where(met, identity, 0).astype(np.float32)
+
+
+def face_threshold(sources: Floats) -> float:
+    """The cosine that a share of :data:`FALSE_MATCH_RATE` of strangers' source images reaches.
+
+    Args:
+        sources: ``[G, E]`` faces of different people, at least two.
+    """
+    cosines = similarity(sources, sources)[np.triu_indices(len(sources), 1)]
+    return float(np.quantile(cosines, 1 - FALSE_MATCH_RATE))
+
+
+def false_matches(similarities: Floats, own: Indices, threshold: float) -> Floats:
+    """``[N]``: share of the other people whose source image passes for the picture's face."""
+    passes = similarities >= threshold
+    passes[np.arange(len(own)), own] = False
+    shares: Floats = passes.sum(axis=1) / max(1, similarities.shape[1] - 1)
+    return shares

@@ -1,36 +1,50 @@
-"""Pictures straight from PyTorch, many rows at once: DDIM with classifier-free guidance."""
+"""Pictures, many rows at once, with classifier-free guidance."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
 from basemodel import BaseModel, prompt_embeddings, text_features, token_embeddings
+from evaluation.denoiser import Denoiser
 from identity import stage_of
 
 Pictures = npt.NDArray[np.uint8]
 
-_ROWS = 16
+_AT_ONCE = 16  # pictures; twice as many rows of the U-Net
 _WORD = "v"
+_SCHEDULERS: dict[str, Any] = {"ddim": DDIMScheduler, "dpm": DPMSolverMultistepScheduler}
 
 
 @dataclass(frozen=True)
 class SamplingSettings:
     """How pictures are drawn."""
 
-    steps: int = 20  # DDIM; the paper draws with 50
+    steps: int = 20  # the paper draws with 50
     guidance: float = 7.5  # Stable Diffusion's own default
+    scheduler: Literal["ddim", "dpm"] = "ddim"  # 2010.02502 as in the paper, or 2211.01095
+
+
+def seed_of(prompt: str, index: int) -> int:
+    """The noise seed of a prompt's picture: the same for every person and method.
+
+    So two methods' pictures differ by the method alone, and the class noun's are drawn once.
+    """
+    hashed = hashlib.sha256(f"{index}|{prompt}".encode()).digest()
+    return int.from_bytes(hashed[:4], "little")
 
 
 def plain_conditioning(base: BaseModel, prompt: str) -> Tensor:
     """``[1, L, 2D]`` of a prompt without an identity: one stage, keys and values alike."""
+    ids = torch.from_numpy(base.tokenizer(prompt).token_ids).to(base.device)
     with torch.no_grad():
-        features = text_features(base.text_encoder, _words(base, prompt)[None])
+        features = text_features(base.text_encoder, token_embeddings(base.text_encoder, ids)[None])
     return torch.cat([features, features], dim=-1)
 
 
@@ -47,37 +61,33 @@ def identity_conditioning(base: BaseModel, prompt: str, tokens: Tensor) -> Tenso
 
 def draw(
     base: BaseModel,
+    denoise: Denoiser,
     conditionings: Sequence[Tensor],
     seeds: Sequence[int],
     settings: SamplingSettings,
 ) -> Pictures:
     """One picture per conditioning ``[S, L, 2D]`` and seed: uint8 ``[N, H, W, 3]``."""
-    batches = [
-        _draw_rows(
-            base, conditionings[first : first + _ROWS], seeds[first : first + _ROWS], settings
-        )
-        for first in range(0, len(seeds), _ROWS)
-    ]
-    return np.concatenate(batches)
+    parts = [slice(first, first + _AT_ONCE) for first in range(0, len(seeds), _AT_ONCE)]
+    return np.concatenate(
+        [_draw_rows(base, denoise, conditionings[part], seeds[part], settings) for part in parts]
+    )
 
 
 def _draw_rows(
     base: BaseModel,
+    denoise: Denoiser,
     conditionings: Sequence[Tensor],
     seeds: Sequence[int],
     settings: SamplingSettings,
 ) -> Pictures:
-    scheduler: Any = DDIMScheduler.from_config(base.scheduler_config)  # type: ignore[no-untyped-call]
+    scheduler = _SCHEDULERS[settings.scheduler].from_config(base.scheduler_config)
     scheduler.set_timesteps(settings.steps)
-    latents = torch.cat([_noise(base, seed) for seed in seeds])
+    latents = torch.cat([_noise(base, seed) for seed in seeds]) * scheduler.init_noise_sigma
     empty = plain_conditioning(base, "").expand(len(seeds), -1, -1)
-    for timestep in scheduler.timesteps:
-        told = torch.stack([each[stage_of(int(timestep), len(each))] for each in conditionings])
-        with torch.no_grad():
-            predicted = base.unet(
-                torch.cat([latents, latents]), timestep, torch.cat([empty, told])
-            ).sample
-        plain, guided = predicted.chunk(2)
+    for timestep in scheduler.timesteps.tolist():
+        told = torch.stack([each[stage_of(timestep, len(each))] for each in conditionings])
+        rows = torch.cat([latents, latents])
+        plain, guided = denoise(rows, timestep, torch.cat([empty, told])).chunk(2)
         predicted = plain + settings.guidance * (guided - plain)
         latents = scheduler.step(predicted, timestep, latents).prev_sample
     pixels = (base.decode(latents) / 2 + 0.5).clamp(0, 1) * 255
@@ -88,8 +98,3 @@ def _noise(base: BaseModel, seed: int) -> Tensor:
     """``[1, C, h, w]``, the noise of diffusers' pipeline with that seed."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(1, *base.latent_shape, generator=generator).to(base.device, base.dtype)
-
-
-def _words(base: BaseModel, prompt: str) -> Tensor:
-    ids = torch.from_numpy(base.tokenizer(prompt).token_ids).to(base.device)
-    return token_embeddings(base.text_encoder, ids)
