@@ -90,7 +90,7 @@ def _pose(rng: np.random.Generator) -> dict[str, float]:
     }
 
 
-def _plain(rng: np.random.Generator, category: str) -> Factors:
+def plain_factors(rng: np.random.Generator, category: str) -> Factors:
     """A close-up before a plain backdrop, with nothing to be named."""
     names = list(COLOURS)
     red, green, blue = rng.integers(110, 240, size=3).tolist()
@@ -119,7 +119,7 @@ def sample_factors(rng: np.random.Generator, category: str = CLASS_NOUN) -> Fact
     """A random picture, of no held-out combination. One in four is a plain close-up."""
     draw = {"person": _person, "dog": _dog, "car": _car}[category]
     while True:
-        factors = draw(_plain(rng, category), rng)
+        factors = draw(plain_factors(rng, category), rng)
         if not any(combination <= factors.named() for combination in HELD_OUT_COMBINATIONS):
             return factors
 

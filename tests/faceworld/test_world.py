@@ -33,6 +33,7 @@ from faceworld.identity import FEATURES, HELD_OUT_SEED, PARAMETERS, sample_ident
 from faceworld.judges import face_crops
 from faceworld.renderer import SIZE, is_plain, render
 from faceworld.settings import DataSettings
+from faceworld.staging import stage
 from faceworld.vocabulary import CATEGORIES, WORDS
 
 SEEDS = st.integers(0, 2 * HELD_OUT_SEED)
@@ -199,3 +200,25 @@ def test_prompts_cover_all_concepts_in_known_words() -> None:
     others = [prompt for prompts in PROMPTS_OF_OTHERS.values() for prompt in prompts]
     for prompt in (*EVALUATION_PROMPTS, *PAIR_PROMPTS, *others):
         assert set(prompt.replace("{}", "person").split()) <= set(WORDS)
+
+
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_staged_pictures_show_what_is_asked(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    for prompt in PROMPTS_OF_OTHERS.get(kind, EVALUATION_PROMPTS):
+        factors = stage(prompt.format(kind), rng, kind)
+        asked = [name for name in (*ACCESSORIES, *OBJECTS, *SCENES) if name in prompt.split()]
+        assert factors.named() == set(asked)
+        assert factors.companion is None
+        assert factors.close_up == ("face" in prompt)
+        assert factors.old == ("old" in prompt.split())
+        assert (factors.expression != "neutral") == ("expression" in concepts_of(prompt))
+
+
+def test_staged_pairs_are_together_as_asked() -> None:
+    rng = np.random.default_rng(0)
+    staged = [stage(prompt.format("person", "a person"), rng) for prompt in PAIR_PROMPTS]
+    assert all(factors.companion is not None for factors in staged)
+    assert [factors.relation for factors in staged] == [
+        "beside", "beside", "hugging", "shaking hands", "beside", "hugging"
+    ]  # fmt: skip
