@@ -40,6 +40,10 @@ down: setup ## stop the stack
 test: setup lint ## lint, types, proto lint and all tests
 	python -m pytest
 
+.PHONY: test-export-full
+test-export-full: setup ## SD 1.5 and 2.1 at full size, random weights, to TensorRT-RTX (20 GB of disk)
+	python -m pytest tests/export/full_size.py -s
+
 .PHONY: lint
 lint: setup ## ruff, mypy, buf, and whether the generated code is up to date
 	ruff check .

@@ -116,7 +116,7 @@ def load(
                 (AutoencoderKL, "vae"),
             )
         ]
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
         raise BaseModelError(f"{source} can't be loaded: {error}") from error
     text_encoder, unet, vae = parts
     width = text_encoder.config.hidden_size

@@ -1,85 +1,153 @@
-"""``python -m export``: a base model's serving bundle."""
+"""``likeness-export``: a base model's serving bundle."""
 
 import logging
 import os
-import tempfile
-from enum import StrEnum
+import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from identity import ServingBundle
+from export.target import Precision, Target
 
-GRAPHS = 4
-"""Text encoder, U-Net, VAE decoder, VAE encoder."""
+if TYPE_CHECKING:
+    from export.build import Settings
+    from identity import ServingBundle
+
+GIB = 1 << 30
+PHASES = 1 + 2 * 4
+"""Loading, and ONNX and engine of each graph."""
+
+app = typer.Typer(add_completion=False)
 
 
-class Engine(StrEnum):
-    """What runs the models."""
-
-    OPENVINO = "openvino"
-    ONNXRUNTIME = "onnxruntime"
-    TENSORRT_RTX = "tensorrt-rtx"
-
-
+@app.command()
 def main(
     checkpoint: Annotated[str, typer.Option(help="diffusers directory or hub id.")],
     out: Annotated[Path, typer.Option(help="Directory of the bundle.")] = Path(".likeness/serving"),
-    engine: Annotated[Engine, typer.Option(help="What runs the models.")] = Engine.OPENVINO,
+    target: Annotated[Target, typer.Option(help="What runs the models.")] = Target.OPENVINO,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="Of the U-Net on a GPU.", show_default="fp16 on a GPU, else fp32"),
+    ] = None,
     max_rows: Annotated[
-        int, typer.Option(min=2, help="Rows of one U-Net call, guidance rows included.")
+        int, typer.Option(min=2, max=63, help="Rows of one U-Net call, guidance rows included.")
     ] = 16,
+    min_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Smallest side of a picture in pixels.",
+            show_default="half; on a GPU the own",
+        ),
+    ] = None,
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Largest side of a picture in pixels.",
+            show_default="double; on a GPU the own",
+        ),
+    ] = None,
+    capability: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Compute capability of a GPU to compile for, such as 8.9; may be repeated.",
+            show_default="this GPU's; tensorrt-rtx: 8.9",
+        ),
+    ] = None,
+    workspace: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, help="GiB of GPU memory for an engine's scratch.", show_default="all"
+        ),
+    ] = None,
+    timing_cache: Annotated[
+        Path | None,
+        typer.Option(help="File of kernel timings that exports of one architecture share."),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory that keeps ONNX files and engines for the next export, on the disk of "
+            "--out.",
+            show_default="beside --out, until the export is done",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Export even if the bundle is up to date.")] = False,
 ) -> None:
-    """Export a base model: checkpoint to ONNX to engines to a Triton model repository."""
+    """Export a base model: checkpoint to ONNX to engines to a Triton model repository.
+
+    An export that was stopped goes on where it was.
+    """
     # torch and diffusers take seconds: a wrong option should not.
     from basemodel import BaseModelError, resolve, source_digest
-    from export.build import record, up_to_date
+    from export.build import Settings, made_with, up_to_date
+    from export.room import require_room
     from export.supported import ExportError
+    from export.tensorrt_engine import Compilation
+    from export.tensorrt_library import capabilities, library
 
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     try:
+        if precision not in (None, Precision.FP32) and not target.on_gpu:
+            raise ExportError(f"--precision {precision} is for GPUs; {target} runs in fp32")
+        precision = precision or (Precision.FP16 if target.on_gpu else Precision.FP32)
+        gpus = tuple(capability or ())
+        if target.on_gpu:
+            gpus = capabilities(library(target), gpus)
+        elif gpus:
+            raise ExportError(f"--capability is for GPUs; {target} runs on CPUs")
+        scratch = None if workspace is None else int(workspace * GIB)
+        settings = Settings(
+            target,
+            precision,
+            max_rows,
+            min_size,
+            max_size,
+            Compilation(gpus, scratch, timing_cache),
+        )
         directory = resolve(checkpoint)
-        wanted = record(source_digest(directory), engine, max_rows)
-        if not force and up_to_date(out, wanted):
+        if not force and up_to_date(out, made_with(source_digest(directory), settings)):
             typer.echo(f"{out} is up to date", err=True)
             return
-        bundle = _build(directory, out, engine, max_rows)
+        workshop = work or out.parent / f".{out.name}.work"
+        require_room(directory, workshop, precision)
+        bundle = _build(directory, out, settings, workshop)
+        if work is None:
+            shutil.rmtree(workshop, ignore_errors=True)
     except (BaseModelError, ExportError, OSError, RuntimeError) as error:
         typer.echo(f"export: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{out}: {bundle.engine}, {bundle.image_width}x{bundle.image_height}", err=True)
 
 
-def _build(directory: Path, out: Path, engine: str, max_rows: int) -> ServingBundle:
+def _build(directory: Path, out: Path, settings: "Settings", work: Path) -> "ServingBundle":
     from basemodel import load
-    from export.build import build, write_graphs
+    from export.build import build
+    from export.phases import Workshop
 
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Progress(
-            TextColumn("Exporting"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} {task.description}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-        ) as bar,
-    ):
-        task = bar.add_task("base model", total=1 + 2 * GRAPHS)
+    with Progress(
+        TextColumn("Exporting"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} {task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    ) as bar:
+        task = bar.add_task("base model", total=PHASES)
 
         def begin(phase: str) -> None:
             bar.update(task, description=phase, advance=1)
 
-        base_model = load(directory)
-        onnx = write_graphs(base_model, Path(scratch), begin)
-        bundle = build(base_model, onnx, out, engine, max_rows, begin)
-        bar.update(task, description="done", advance=1)
+        workshop = Workshop(work, begin)
+        with workshop.locked():
+            bundle = build(load(directory), out, settings, workshop)
+        bar.update(task, description="done", completed=PHASES)
         return bundle
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    typer.run(main)
+    app()

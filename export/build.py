@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-import tempfile
+import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,125 +13,196 @@ import torch
 
 import basemodel
 from basemodel import BaseModel
-from export.engines import COMPILERS
-from export.graphs import graphs
+from export.engines import place, to_onnxruntime, to_openvino, to_tensorrt
+from export.graphs import Graph, graphs
 from export.onnx_file import write_onnx
-from export.previews import fit_latent_rgb
+from export.phases import RECORD as PHASE_RECORD
+from export.phases import Phase, Workshop, files_digest
+from export.precision import narrow
+from export.previews import LatentRgb, fit_latent_rgb
+from export.profiles import Profile, profiles
 from export.repository import add_engine, add_sampler
 from export.sizes import PictureSizes
 from export.supported import ExportError, check_supported
+from export.target import Precision, Target
+from export.tensorrt_engine import Compilation
+from export.tensorrt_library import library
 from identity import STAGES, BundleError, ServingBundle
 
 RECORD = "export.json"
-"""What a bundle was made with, in the bundle."""
-
-Progress = Callable[[str], None]
+"""What a bundle was made with, how long each phase took and how much memory, in the bundle."""
 
 
-def record(base_model_digest: str, engine: str, max_rows: int) -> dict[str, str | int]:
+@dataclass(frozen=True)
+class Settings:
+    """What to export.
+
+    Attributes:
+        target: what runs the models.
+        precision: of the U-Net; only for GPUs other than float32.
+        max_rows: rows that the U-Net takes in one call, guidance rows included.
+        smallest, largest: sides of a picture in pixels; None: half and double the base model's size
+            on a CPU, just the base model's size on a GPU.
+        compilation: for a GPU, how to compile.
+    """
+
+    target: Target = Target.OPENVINO
+    precision: Precision = Precision.FP32
+    max_rows: int = 16
+    smallest: int | None = None
+    largest: int | None = None
+    compilation: Compilation = field(default_factory=Compilation)
+
+    def sizes(self, base_model: BaseModel) -> PictureSizes:
+        """The sizes of picture. Raises :class:`ExportError` if the base model can't have them."""
+        own = base_model.image_size if self.target.on_gpu else (None, None)
+        return PictureSizes.of(base_model, self.smallest or own[0], self.largest or own[1])
+
+
+def made_with(base_model_digest: str, settings: Settings) -> dict[str, str]:
     """What decides whether a bundle is up to date: its base model, its options and our code."""
     code = hashlib.sha256()
     for package in (Path(__file__).parent, Path(basemodel.__file__).parent):
         for file in sorted(package.rglob("*.py")):
             code.update(file.read_bytes())
+    options = asdict(settings)
+    del options["compilation"]["timing_cache"]  # only how fast, not what
+    version = library(settings.target).version if settings.target.on_gpu else ""
     return {
         "base_model_digest": base_model_digest,
-        "engine": engine,
-        "max_rows": max_rows,
+        "settings": json.dumps(options, sort_keys=True),
+        "compiler": version,
         "code": "sha256:" + code.hexdigest(),
     }
 
 
-def up_to_date(out: Path, wanted: dict[str, str | int]) -> bool:
-    """Whether ``out`` is a whole bundle with this record."""
+def up_to_date(out: Path, wanted: Mapping[str, str]) -> bool:
+    """Whether ``out`` is a whole bundle that was made with this."""
     try:
         ServingBundle.load(out)
-        return bool(json.loads((out / RECORD).read_text()) == wanted)
-    except (BundleError, OSError, json.JSONDecodeError):
+        return bool(json.loads((out / RECORD).read_text())["made_with"] == wanted)
+    except (BundleError, OSError, KeyError, json.JSONDecodeError):
         return False
 
 
-def write_graphs(base_model: BaseModel, directory: Path, progress: Progress) -> dict[str, Path]:
+def write_graphs(
+    base_model: BaseModel, workshop: Workshop, precision: Precision = Precision.FP32
+) -> dict[str, Path]:
     """Writes every graph as ONNX; the files by name of the model.
+
+    Args:
+        base_model: in float32, on the CPU; left in ``precision``.
+        workshop: where the files go.
+        precision: of the U-Net.
 
     Raises:
         ExportError: the base model is not supported.
     """
     check_supported(base_model)
+    narrow(base_model, precision)
+    wanted = made_with(base_model.digest, Settings(precision=precision))
     files = {}
     for graph in graphs(base_model, STAGES):
-        progress(f"{graph.name} to ONNX")
-        (directory / graph.name).mkdir(parents=True)
-        files[graph.name] = write_onnx(graph, directory / graph.name)
+        folder = workshop.run(
+            f"onnx-{precision}/{graph.name}",
+            wanted,
+            lambda made, graph=graph: write_onnx(graph, made),
+        )
+        files[graph.name] = folder / "model.onnx"
     return files
 
 
 def build(
-    base_model: BaseModel,
-    onnx: Mapping[str, Path],
-    out: Path,
-    engine: str,
-    max_rows: int,
-    progress: Progress,
+    base_model: BaseModel, out: Path, settings: Settings, workshop: Workshop
 ) -> ServingBundle:
     """Writes the bundle aside, then puts it in the place of ``out``.
 
     Args:
-        base_model: in float32, on the CPU.
-        onnx: what :func:`write_graphs` gave.
+        base_model: in float32, on the CPU; left in the settings' precision.
         out: directory of the bundle; an older bundle there is replaced.
-        engine: a key of :data:`export.engines.COMPILERS`.
-        max_rows: rows that the U-Net takes in one call, guidance rows included.
-        progress: told what begins.
+        settings: what to export.
+        workshop: where the phases leave what they make, on the disk of ``out``.
 
     Raises:
-        ExportError: ``out`` holds something else.
+        ExportError: ``out`` holds something else, or the base model can't be exported like this.
         RuntimeError: the engine's compiler does not take a graph.
     """
     if out.exists() and not (out / "bundle.json").is_file() and any(out.iterdir()):
         raise ExportError(f"{out} holds something that is not a serving bundle")
+    sizes = settings.sizes(base_model)
+    onnx = write_graphs(base_model, workshop, settings.precision)
+    made = workshop.directory / "bundle"
+    shutil.rmtree(made, ignore_errors=True)
+    for graph in graphs(base_model, STAGES):
+        shapes = profiles(graph, sizes, max(settings.max_rows, 2 * STAGES + 1))
+        engine = _compile(base_model, graph, onnx[graph.name], settings, shapes, workshop)
+        files = [file for file in engine.iterdir() if file.name != PHASE_RECORD]
+        version = add_engine(made / "models", graph, settings.target, shapes, files)
+        for file in files:
+            place(file, version / file.name)
+    bundle = _describe(base_model, settings, sizes)
+    add_sampler(made / "models", bundle)
+    _write_tables(base_model, made)
+    latent_rgb = fit_latent_rgb(base_model, sizes)
+    np.save(made / "latent_rgb.npy", latent_rgb.matrix)
+    bundle.save(made)
+    wanted = made_with(base_model.digest, settings)
+    (made / RECORD).write_text(json.dumps(_report(wanted, workshop, latent_rgb), indent=2) + "\n")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as aside:
-        made = Path(aside) / "new"
-        models = made / "models"
-        for graph in graphs(base_model, STAGES):
-            progress(f"{graph.name} to {engine}")
-            directory = add_engine(models, graph, engine)
-            COMPILERS[engine](onnx[graph.name], directory, max(max_rows, 2 * STAGES + 1))
-        sizes = PictureSizes.of(base_model)
-        bundle = _describe(base_model, engine, max_rows, sizes)
-        add_sampler(models, bundle)
-        _write_tables(base_model, made)
-        np.save(made / "latent_rgb.npy", fit_latent_rgb(base_model, sizes).matrix)
-        bundle.save(made)
-        wanted = record(base_model.digest, engine, max_rows)
-        (made / RECORD).write_text(json.dumps(wanted, indent=2) + "\n")
-        if out.exists():
-            out.rename(Path(aside) / "old")
-        made.rename(out)
+    old = workshop.directory / "old"
+    shutil.rmtree(old, ignore_errors=True)
+    if out.exists():
+        out.rename(old)
+    made.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
     return bundle
 
 
-def _describe(
-    base_model: BaseModel, engine: str, max_rows: int, sizes: PictureSizes
-) -> ServingBundle:
+def _compile(
+    base_model: BaseModel,
+    graph: Graph,
+    onnx: Path,
+    settings: Settings,
+    shapes: list[Profile],
+    workshop: Workshop,
+) -> Path:
+    target = settings.target
+    made_from = {
+        "graph": graph.name,
+        "base_model_digest": base_model.digest,
+        "onnx_digest": files_digest(onnx.parent),
+        "precision": str(settings.precision),
+    }
+    compilers: dict[Target, Callable[[Path], None]] = {
+        Target.OPENVINO: lambda made: to_openvino(onnx, made),
+        Target.ONNXRUNTIME: lambda made: to_onnxruntime(onnx, made),
+    }
+    compiler = compilers.get(
+        target,
+        lambda made: to_tensorrt(onnx, made, target, shapes, settings.compilation, made_from),
+    )
+    inputs = {**made_from, **made_with(base_model.digest, settings)}
+    return workshop.run(f"{target}/{graph.name}", inputs, compiler)
+
+
+def _describe(base_model: BaseModel, settings: Settings, sizes: PictureSizes) -> ServingBundle:
     channels, height, width = base_model.latent_shape
     return ServingBundle(
         base_model_digest=base_model.digest,
-        engine=engine,
+        engine=settings.target,
         stages=STAGES,
         text_window=base_model.text_window,
         token_width=base_model.token_width,
         latent_channels=channels,
         latent_height=height,
         latent_width=width,
-        image_height=base_model.image_size[0],
-        image_width=base_model.image_size[1],
+        image_height=sizes.height,
+        image_width=sizes.width,
         min_image_size=sizes.smallest,
         max_image_size=sizes.largest,
         image_size_multiple=sizes.multiple,
         scaling_factor=base_model.scaling_factor,
-        max_rows=max_rows,
+        max_rows=settings.max_rows,
         begin_token=base_model.special_tokens.begin,
         end_token=base_model.special_tokens.end,
         padding_token=base_model.special_tokens.padding,
@@ -147,3 +219,17 @@ def _write_tables(base_model: BaseModel, directory: Path) -> None:
     with torch.no_grad():
         embeddings = basemodel.token_embeddings(text_encoder, every_id)
     np.save(directory / "token_embeddings.npy", embeddings.float().numpy())
+
+
+def _report(
+    wanted: Mapping[str, str], workshop: Workshop, latent_rgb: LatentRgb
+) -> dict[str, object]:
+    def sizes(phase: Phase) -> int:
+        folder = workshop.directory / phase.name
+        return sum((folder / name).stat().st_size for name in phase.files)
+
+    return {
+        "made_with": wanted,
+        "phases": [{**asdict(phase), "bytes": sizes(phase)} for phase in workshop.done],
+        "latent_rgb_error": latent_rgb.error,
+    }

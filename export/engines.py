@@ -1,34 +1,77 @@
-"""What a graph can be compiled to."""
+"""Compiles an ONNX graph for a target."""
 
+import os
 import shutil
-from collections.abc import Callable
+import time
+from dataclasses import asdict
 from pathlib import Path
 
-from export.tensorrt_rtx import compile_engine
+from export.manifest import EngineManifest
+from export.phases import RECORD
+from export.profiles import Profile
+from export.target import Target
+from export.tensorrt_engine import Compilation, compile_engine, engine_name
+from export.tensorrt_library import library
 
 
-def to_openvino(onnx: Path, directory: Path, max_batch: int) -> None:  # noqa: ARG001
-    """``model.xml`` and ``model.bin``, weights in float32."""
+def to_openvino(onnx: Path, directory: Path) -> None:
+    """``model.xml`` and ``model.bin``, weights as they are.
+
+    Raises:
+        RuntimeError: OpenVINO can't read the graph.
+    """
     import openvino
 
     model = openvino.Core().read_model(onnx)
     openvino.save_model(model, directory / "model.xml", compress_to_fp16=False)
 
 
-def to_onnxruntime(onnx: Path, directory: Path, max_batch: int) -> None:  # noqa: ARG001
-    """``model.onnx`` and its weights, as they are."""
-    for file in onnx.parent.glob(f"{onnx.name}*"):
-        shutil.copy(file, directory)
+def to_onnxruntime(onnx: Path, directory: Path) -> None:
+    """``model.onnx`` and its weights, the same files under another name where that is possible."""
+    for file in onnx.parent.iterdir():
+        if file.name != RECORD:
+            place(file, directory / file.name)
 
 
-def to_tensorrt_rtx(onnx: Path, directory: Path, max_batch: int) -> None:
-    """``model.engine``."""
-    compile_engine(onnx, directory / "model.engine", max_batch)
+def to_tensorrt(
+    onnx: Path,
+    directory: Path,
+    target: Target,
+    profiles: list[Profile],
+    compilation: Compilation,
+    made_from: dict[str, str],
+) -> None:
+    """A ``.plan`` named for library, version and GPUs, and its manifest.
+
+    Args:
+        onnx: the graph.
+        directory: where to write.
+        target: TensorRT or TensorRT-RTX.
+        profiles: shapes to tune for.
+        compilation: GPUs and limits.
+        made_from: ``graph``, ``base_model_digest``, ``onnx_digest`` and ``precision`` for the
+            manifest.
+
+    Raises:
+        RuntimeError: the graph can't be read or compiled.
+    """
+    trt = library(target)
+    engine = directory / engine_name(trt, compilation.capabilities)
+    began = time.monotonic()
+    compile_engine(trt, onnx, engine, profiles, compilation)
+    EngineManifest(
+        **made_from,
+        library=target,
+        version=trt.version,
+        capabilities=compilation.capabilities,
+        profiles=[asdict(profile) for profile in profiles],
+        build_seconds=round(time.monotonic() - began, 2),
+    ).save(engine)
 
 
-COMPILERS: dict[str, Callable[[Path, Path, int], None]] = {
-    "openvino": to_openvino,
-    "onnxruntime": to_onnxruntime,
-    "tensorrt-rtx": to_tensorrt_rtx,
-}
-"""By engine: takes the ONNX file, the directory to write to, and the most rows of a call."""
+def place(source: Path, destination: Path) -> None:
+    """The same bytes under another name: stored once, unless they lie on different disks."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy(source, destination)

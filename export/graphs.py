@@ -74,9 +74,12 @@ class StagedUNet(nn.Module):
 
         ``prompt_embeds``: for each stage ``[B, L, 2D]``, key and value features side by side.
         """
-        conditioning = select_stage(prompt_embeds, timestep)
-        predicted: Tensor = self.unet(sample, timestep, conditioning, return_dict=False)[0]
-        return predicted
+        dtype = _dtype(self.unet)
+        conditioning = select_stage(prompt_embeds, timestep).to(dtype)
+        predicted: Tensor = self.unet(sample.to(dtype), timestep, conditioning, return_dict=False)[
+            0
+        ]
+        return predicted.float()
 
 
 class VaeEncoder(nn.Module):
@@ -90,8 +93,14 @@ class VaeEncoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """``[B, C, h, w]``, the posterior's mean times the scaling factor, of ``[B, 3, H, W]`` in
         [-1, 1]."""
-        mean: Tensor = self.vae.encode(image).latent_dist.mean
-        return mean * self.scaling_factor
+        mean: Tensor = self.vae.encode(image.to(_dtype(self.vae))).latent_dist.mean
+        return mean.float() * self.scaling_factor
+
+
+def _dtype(module: Any) -> torch.dtype:
+    """Type of a module's weights: inputs and outputs are float32, whatever lies between."""
+    dtype: torch.dtype = module.dtype
+    return dtype
 
 
 class VaeDecoder(nn.Module):
@@ -103,8 +112,8 @@ class VaeDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[B, 3, H, W]``, about [-1, 1]."""
-        image: Tensor = self.vae.decode(latents, return_dict=False)[0]
-        return image
+        image: Tensor = self.vae.decode(latents.to(_dtype(self.vae)), return_dict=False)[0]
+        return image.float()
 
 
 def graphs(base_model: BaseModel, stages: int) -> list[Graph]:

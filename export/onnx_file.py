@@ -9,7 +9,8 @@ import torch
 
 from export.graphs import Graph
 
-MAX_BATCH = 1024
+MAX_BATCH = 63
+"""diffusers' upsampling takes another path from 64 rows on (``Upsample2D``)."""
 MAX_SIDE = 8192
 
 

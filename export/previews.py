@@ -11,7 +11,10 @@ from torch.nn.functional import avg_pool2d, interpolate
 from basemodel import BaseModel
 from export.sizes import PictureSizes
 
-PICTURES = 8
+PICTURES = 4
+SIDE = 32
+"""Pixels of a picture's side at least, and twice what a side is a multiple of. A few hundred
+latents are enough for five numbers a colour, and Stable Diffusion's VAE is slow on a CPU."""
 PATCHES = 8
 """Colours along each side of a picture that the map is fitted to."""
 
@@ -32,14 +35,14 @@ class LatentRgb:
 def fit_latent_rgb(base_model: BaseModel, sizes: PictureSizes) -> LatentRgb:
     """Least squares between latents and what the VAE's decoder makes of them.
 
-    The latents are those of smooth random colour fields of the smallest size, encoded by the base
-    model; a pixel of the preview is the mean of the decoded pixels of its latent. Half of the
-    pictures are fitted, the other half gives the error.
+    The latents are those of smooth random colour fields, encoded by the base model; a pixel of the
+    preview is the mean of the decoded pixels of its latent. Half of the pictures are fitted, the
+    other half gives the error.
     """
     random = torch.Generator().manual_seed(0)
     colours = torch.rand(2 * PICTURES, 3, PATCHES, PATCHES, generator=random) * 2 - 1
-    side = (sizes.smallest, sizes.smallest)
-    fields = interpolate(colours, side, mode="bicubic").clamp(-1, 1)
+    side = max(SIDE, 2 * sizes.multiple)
+    fields = interpolate(colours, (side, side), mode="bicubic").clamp(-1, 1)
     latents, pixels = [], []
     for field in fields.split(1):  # one at a time: a decoder needs much memory
         latent = base_model.encode(field)

@@ -7,7 +7,8 @@ import pytest
 
 from basemodel import BaseModel, load
 from deploy.triton import TritonServer
-from export.build import build, write_graphs
+from export.build import Settings, build, write_graphs
+from export.phases import Workshop
 from tests.support.random_checkpoint import write_random_checkpoint
 
 
@@ -22,20 +23,21 @@ def exported_model(exported_checkpoint: Path) -> BaseModel:
 
 
 @pytest.fixture(scope="session")
-def onnx_files(
-    exported_model: BaseModel, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    return write_graphs(exported_model, tmp_path_factory.mktemp("onnx"), lambda _: None)
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("workshop"), lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def onnx_files(exported_model: BaseModel, workshop: Workshop) -> dict[str, Path]:
+    return write_graphs(exported_model, workshop)
 
 
 @pytest.fixture(scope="session")
 def bundle(
-    exported_model: BaseModel,
-    onnx_files: dict[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
+    exported_model: BaseModel, workshop: Workshop, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("serving") / "bundle"
-    build(exported_model, onnx_files, out, "openvino", max_rows=8, progress=lambda _: None)
+    build(exported_model, out, Settings(max_rows=8), workshop)
     return out
 
 

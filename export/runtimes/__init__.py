@@ -40,4 +40,4 @@ def load(engine: str, directory: Path, threads: int = 0) -> Runtime:
         from export.runtimes.onnxruntime_runtime import OnnxRuntime
 
         return OnnxRuntime(directory / "model.onnx", threads)
-    raise ValueError(f"no runtime for {engine}: its engines need a GPU's server")
+    raise ValueError(f"no runtime for {engine} on a CPU: its engines run on a GPU")

@@ -1,5 +1,6 @@
 """The bundle is whole or not there, and made again only when needed."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import pytest
 from diffusers import UNet2DConditionModel
 
 from basemodel import BaseModel, load
-from export.build import build, record, up_to_date
+from export.build import Settings, build, made_with, up_to_date
+from export.phases import Workshop
 from export.supported import ExportError, check_supported
+from export.target import Target
 from identity import ServingBundle
 
 
@@ -43,46 +46,75 @@ def test_is_not_made_again_when_up_to_date(bundle: Path, exported_checkpoint: Pa
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_is_out_of_date_for_another_model_engine_or_size(
+def test_is_out_of_date_for_other_models_and_options(
     bundle: Path, exported_model: BaseModel
 ) -> None:
     digest = exported_model.digest
-    assert up_to_date(bundle, record(digest, "openvino", 8))
-    assert not up_to_date(bundle, record("sha256:0", "openvino", 8))
-    assert not up_to_date(bundle, record(digest, "onnxruntime", 8))
-    assert not up_to_date(bundle, record(digest, "openvino", 16))
+    assert up_to_date(bundle, made_with(digest, Settings(max_rows=8)))
+    for other in (
+        made_with("sha256:0", Settings(max_rows=8)),
+        made_with(digest, Settings(Target.ONNXRUNTIME, max_rows=8)),
+        made_with(digest, Settings(max_rows=16)),
+        made_with(digest, Settings(max_rows=8, largest=256)),
+    ):
+        assert not up_to_date(bundle, other)
 
 
 def test_replaces_an_older_bundle(
-    exported_model: BaseModel, onnx_files: dict[str, Path], tmp_path: Path
+    exported_model: BaseModel, workshop: Workshop, tmp_path: Path
 ) -> None:
     out = tmp_path / "bundle"
     for rows in (4, 6):
-        build(exported_model, onnx_files, out, "onnxruntime", rows, lambda _: None)
+        build(exported_model, out, Settings(Target.ONNXRUNTIME, max_rows=rows), workshop)
     assert ServingBundle.load(out).max_rows == 6
     assert [each.name for each in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_weights_are_stored_once(
+    exported_model: BaseModel, workshop: Workshop, tmp_path: Path
+) -> None:
+    build(exported_model, tmp_path / "bundle", Settings(Target.ONNXRUNTIME, max_rows=4), workshop)
+    served = tmp_path / "bundle/models/unet/1/model.onnx.data"
+    assert (
+        served.stat().st_ino == (workshop.directory / "onnx-fp32/unet" / served.name).stat().st_ino
+    )
+
+
+def test_a_picture_size_must_be_a_multiple_and_take_in_the_own(exported_model: BaseModel) -> None:
+    with pytest.raises(ExportError, match="--max-size must be a multiple of 64, got 100"):
+        Settings(largest=100).sizes(exported_model)
+    with pytest.raises(ExportError, match=r"128 to --max-size 256 leaves out .* 64x64"):
+        Settings(smallest=128, largest=256).sizes(exported_model)
+
+
+def test_previews_have_a_linear_map(bundle: Path, exported_model: BaseModel) -> None:
+    matrix = np.load(bundle / "latent_rgb.npy")
+    assert (matrix.shape, matrix.dtype) == ((exported_model.latent_shape[0] + 1, 3), np.float32)
+    assert 0 < json.loads((bundle / "export.json").read_text())["latent_rgb_error"] < 0.3
+
+
 def test_leaves_other_peoples_files_alone(
-    exported_model: BaseModel, onnx_files: dict[str, Path], tmp_path: Path
+    exported_model: BaseModel, workshop: Workshop, tmp_path: Path
 ) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ExportError, match="not a serving bundle"):
-        build(exported_model, onnx_files, tmp_path, "onnxruntime", 4, lambda _: None)
+        build(exported_model, tmp_path, Settings(), workshop)
     assert (tmp_path / "thesis.txt").exists()
 
 
 def test_a_failed_export_leaves_the_old_bundle(
-    exported_model: BaseModel, onnx_files: dict[str, Path], tmp_path: Path
+    exported_model: BaseModel,
+    workshop: Workshop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "bundle"
-    build(exported_model, onnx_files, out, "onnxruntime", 4, lambda _: None)
-    truncated = tmp_path / "truncated.onnx"
-    truncated.write_bytes(onnx_files["unet"].read_bytes()[:1000])
-    with pytest.raises(RuntimeError):
-        build(exported_model, {**onnx_files, "unet": truncated}, out, "openvino", 4, lambda _: None)
-    assert ServingBundle.load(out).engine == "onnxruntime"
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["bundle", "truncated.onnx"]
+    build(exported_model, out, Settings(Target.ONNXRUNTIME, max_rows=4), workshop)
+    monkeypatch.setattr(ServingBundle, "save", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        build(exported_model, out, Settings(Target.ONNXRUNTIME, max_rows=6), workshop)
+    assert ServingBundle.load(out).max_rows == 4
+    assert [each.name for each in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_says_in_one_line_which_file_is_missing(exported_checkpoint: Path, tmp_path: Path) -> None:

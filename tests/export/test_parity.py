@@ -8,14 +8,15 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from basemodel import BaseModel
-from export.engines import COMPILERS
+from export.engines import to_onnxruntime, to_openvino
 from export.graphs import Graph, graphs
 from export.runtimes import Runtime, load
 from identity import STAGES
 
 TOLERANCE = 1e-4  # of the largest value, float32
 BOUNDARIES = [0, 199, 200, 399, 400, 599, 600, 799, 800, 999, 500]
-GRAPHS = ["text_encoder", "unet", "vae_decoder"]
+GRAPHS = ["text_encoder", "unet", "vae_decoder", "vae_encoder"]
+COMPILERS = {"openvino": to_openvino, "onnxruntime": to_onnxruntime}
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +33,22 @@ def runtimes(
     loaded = {}
     for name, file in onnx_files.items():
         directory = tmp_path_factory.mktemp(name)
-        COMPILERS[request.param](file, directory, 16)
+        COMPILERS[request.param](file, directory)
         loaded[name] = load(request.param, directory, threads=1)
     return loaded
 
 
-def inputs_of(graph: Graph, rows: int) -> dict[str, torch.Tensor]:
+def inputs_of(
+    graph: Graph, rows: int, multiples: tuple[int, int] = (1, 1)
+) -> dict[str, torch.Tensor]:
+    """Random inputs of ``rows`` rows; a picture's sides are so many times the least ones."""
     random = torch.Generator().manual_seed(rows)
-    inputs = {
-        name: torch.randn(rows, *example.shape[1:], generator=random)
-        for name, example in graph.inputs.items()
-    }
+    inputs = {}
+    for name, example in graph.inputs.items():
+        shape = [rows, *example.shape[1:]]
+        if graph.multiple is not None and len(shape) == 4:
+            shape[2:] = [graph.multiple * times for times in multiples]
+        inputs[name] = torch.randn(shape, generator=random)
     if "timestep" in inputs:
         inputs["timestep"] = torch.tensor(BOUNDARIES[:rows], dtype=torch.float32)
     return inputs
@@ -60,6 +66,21 @@ def test_engine_equals_pytorch(
     runtimes: dict[str, Runtime], graph_of: dict[str, Graph], name: str, rows: int
 ) -> None:
     inputs = inputs_of(graph_of[name], rows)
+    with torch.no_grad():
+        expected = graph_of[name].module(*inputs.values())
+    answer = runtimes[name]({key: value.numpy() for key, value in inputs.items()})
+    assert_close(answer, expected)
+
+
+@pytest.mark.parametrize("multiples", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("name", ["unet", "vae_decoder", "vae_encoder"])
+def test_pictures_have_any_size_that_is_a_multiple(
+    runtimes: dict[str, Runtime],
+    graph_of: dict[str, Graph],
+    name: str,
+    multiples: tuple[int, int],
+) -> None:
+    inputs = inputs_of(graph_of[name], 2, multiples)
     with torch.no_grad():
         expected = graph_of[name].module(*inputs.values())
     answer = runtimes[name]({key: value.numpy() for key, value in inputs.items()})

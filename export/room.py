@@ -1,0 +1,76 @@
+"""Is there enough disk and memory? Asked before the work, for it takes long to find out."""
+
+import shutil
+from pathlib import Path
+
+from safetensors import safe_open
+
+from basemodel.source import WEIGHTS
+from export.supported import ExportError
+from export.target import Precision
+
+GIB = 1 << 30
+FLOAT32_BYTES = 4
+MEMORY_FACTOR = 2.0
+"""Peak memory by the weights in float32: PyTorch's and the compiler's copies (measured on Stable
+Diffusion 1.5)."""
+MEMORY_BYTES = GIB
+"""Memory that the libraries take beside."""
+DISK_COPIES = 2.2
+"""ONNX and engine each hold the weights once, and some room is left."""
+
+
+def require_room(directory: Path, disk: Path, precision: Precision) -> None:
+    """Raises :class:`ExportError` where an export of the checkpoint would run out of something.
+
+    Args:
+        directory: the diffusers directory.
+        disk: where ONNX files and engines are written.
+        precision: of the U-Net.
+    """
+    numbers = {name: _numbers(directory / name) for name in WEIGHTS}
+    unet = next(count for name, count in numbers.items() if name.startswith("unet"))
+    others = sum(numbers.values()) - unet
+    written = FLOAT32_BYTES * others + precision.dtype.itemsize * unet
+    needed = {
+        "disk": (DISK_COPIES * written, shutil.disk_usage(_existing(disk)).free, f" at {disk}"),
+        "memory": (
+            MEMORY_BYTES + MEMORY_FACTOR * FLOAT32_BYTES * sum(numbers.values()),
+            _available_memory(),
+            "",
+        ),
+    }
+    for what, (least, free, where) in needed.items():
+        if least > free:
+            raise ExportError(
+                f"the export needs about {least / GIB:.1f} GiB of {what}{where}, "
+                f"and {free / GIB:.1f} GiB are free"
+            )
+
+
+def _numbers(weights: Path) -> int:
+    total = 0
+    with safe_open(weights, "np") as file:
+        for name in file.keys():  # noqa: SIM118 (not a mapping)
+            count = 1
+            for side in file.get_slice(name).get_shape():
+                count *= side
+            total += count
+    return total
+
+
+def _existing(path: Path) -> Path:
+    path = path.absolute()
+    return next(parent for parent in (path, *path.parents) if parent.exists())
+
+
+def _available_memory() -> float:
+    """Bytes that the machine and this process's control group still have."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    available = next(int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        return min(available, limit - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):  # no control group, or one without a limit ("max")
+        return available
