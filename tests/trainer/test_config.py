@@ -1,6 +1,9 @@
 """A config says what is wrong with it, in one line with the field's name and its limit."""
 
 import json
+import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +68,17 @@ def test_what_is_refused(changes: dict[str, Any], message: str) -> None:
 def test_json_and_back(changes: dict[str, Any], preset: str) -> None:
     config = configured(preset, changes)
     assert TrainingConfig(**json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_the_documentation_lists_every_field_and_its_default() -> None:
+    page = Path(__file__).parents[2] / "docs/training.md"
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", page.read_text(), re.MULTILINE)
+    assert [name for name, _ in rows] == [field.name for field in fields(TrainingConfig)]
+    assert TrainingConfig(**{name: _value(text) for name, text in rows}) == TrainingConfig()
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text.strip("`"))
+    except json.JSONDecodeError:
+        return text.strip("`")

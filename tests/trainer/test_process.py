@@ -13,14 +13,19 @@ from tests.trainer.conftest import TrainerProcess
 Start = Callable[..., TrainerProcess]
 
 
-def test_killed_and_resumed_gives_the_same_artifact(start: Start, tmp_path: Path) -> None:
-    status, events = start("--set", "steps=40", work="whole", out="whole.safetensors").finish()
+def test_killed_and_resumed_gives_the_same_artifact(
+    start: Start, photo: bytes, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    second.write_bytes(photo)
+    options = ("--set", "steps=40", "--set", "loss_weight=uniform", "--image", str(second))
+    status, events = start(*options, work="whole", out="whole.safetensors").finish()
     assert status == 0
     assert [events[0]["event"], events[-1]["event"]] == ["started", "finished"]
     whole = (tmp_path / "whole.safetensors").read_bytes()
     assert events[-1]["digest"] == digest(whole)
 
-    killed = start("--set", "steps=40", work="parts", out="parts.safetensors")
+    killed = start(*options, work="parts", out="parts.safetensors")
     for event in killed.events():
         if event["event"] == "progress" and event["step"] > 1:
             killed.process.send_signal(signal.SIGKILL)
@@ -28,14 +33,15 @@ def test_killed_and_resumed_gives_the_same_artifact(start: Start, tmp_path: Path
     assert killed.process.wait() == -signal.SIGKILL
     assert not (tmp_path / "parts.safetensors").exists()
 
-    status, events = start("--set", "steps=40", work="parts", out="parts.safetensors").finish()
+    status, events = start(*options, work="parts", out="parts.safetensors").finish()
     assert status == 0
     assert 0 < events[0]["resumed_from"] < events[0]["total_steps"]
     assert (tmp_path / "parts.safetensors").read_bytes() == whole
     identity = Identity.from_bytes(whole)
     assert identity.tokens.shape == (5, 2, 32)
     assert identity.class_noun == "person"
-    assert identity.training["config"]["stages"] == 5
+    config = identity.training["config"]
+    assert (config["steps"], config["loss_weight"], config["stages"]) == (40, "uniform", 5)
 
 
 def test_one_trainer_a_directory(start: Start) -> None:
@@ -57,16 +63,17 @@ def test_the_process_is_gone_with_its_parent(start: Start, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("image", "noun", "reason", "message"),
+    ("image", "option", "reason", "message"),
     [
-        (b"", "person", "INVALID_IMAGE", "image: is empty"),
-        (None, "qzxjkv", "UNKNOWN_CLASS_NOUN", "class_noun: must be a word that is one token"),
+        (b"", "--seed=1", "INVALID_IMAGE", "image: is empty"),
+        (None, "--class-noun=qzxjkv", "UNKNOWN_CLASS_NOUN", "class_noun: must be a word that is"),
+        (None, "--set=stages=11", "INVALID_CONFIG", "stages: must be less than or equal to 10"),
     ],
 )
 def test_faults_of_the_input_are_final(
-    start: Start, photo: bytes, image: bytes | None, noun: str, reason: str, message: str
+    start: Start, photo: bytes, image: bytes | None, option: str, reason: str, message: str
 ) -> None:
-    trainer = start("--class-noun", noun, image=photo if image is None else image)
+    trainer = start(option, image=photo if image is None else image)
     status, events = trainer.finish()
     assert status == 2
     assert (events[-1]["event"], events[-1]["reason"]) == ("failed", reason)
