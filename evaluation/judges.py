@@ -68,6 +68,11 @@ class EmbeddedJudge:
         judges = self._judges
         return judges.identity_embedding(pictures), judges.face_detected(pictures)
 
+    def pair_faces(self, pictures: Pictures) -> tuple[Floats, Flags]:
+        """``[N, 2, E]`` and ``[N, 2]``: the same of the left and the right face of two people."""
+        judges = self._judges
+        return judges.pair_embeddings(pictures), judges.pair_detected(pictures)
+
 
 def _digest(folder: Path) -> str:
     import hashlib

@@ -66,7 +66,10 @@ def draw(
     seeds: Sequence[int],
     settings: SamplingSettings,
 ) -> Pictures:
-    """One picture per conditioning ``[S, L, 2D]`` and seed: uint8 ``[N, H, W, 3]``."""
+    """One picture per conditioning ``[S, L, 2D]`` and seed: uint8 ``[N, H, W, 3]``.
+
+    A denoiser that takes R prompts a row gets ``[S, R L, 2D]``.
+    """
     parts = [slice(first, first + _AT_ONCE) for first in range(0, len(seeds), _AT_ONCE)]
     return np.concatenate(
         [_draw_rows(base, denoise, conditionings[part], seeds[part], settings) for part in parts]
@@ -83,7 +86,9 @@ def _draw_rows(
     scheduler = _SCHEDULERS[settings.scheduler].from_config(base.scheduler_config)
     scheduler.set_timesteps(settings.steps)
     latents = torch.cat([_noise(base, seed) for seed in seeds]) * scheduler.init_noise_sigma
-    empty = plain_conditioning(base, "").expand(len(seeds), -1, -1)
+    empty = plain_conditioning(base, "")
+    prompts = conditionings[0].shape[1] // empty.shape[1]
+    empty = empty.repeat(len(seeds), prompts, 1)
     for timestep in scheduler.timesteps.tolist():
         told = torch.stack([each[stage_of(timestep, len(each))] for each in conditionings])
         rows = torch.cat([latents, latents])

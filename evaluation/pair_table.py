@@ -1,0 +1,144 @@
+"""Figures of pictures of two people, with bootstrap intervals over pairs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from evaluation.metrics import Floats
+
+_RESAMPLES = 9999
+
+Estimate = list[float | None]
+"""Value, and the ends of its 95 % interval; None where there is nothing to average."""
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """The mean of some columns, of all pictures or of those with two faces."""
+
+    columns: tuple[str, ...]
+    of_two: bool = True
+
+
+FIGURES: Mapping[str, _Figure] = {
+    "Prompt": _Figure(("score",), of_two=False),
+    "met": _Figure(("met",), of_two=False),
+    "Detect two": _Figure(("two",), of_two=False),
+    "both recognised": _Figure(("both",)),
+    "swap": _Figure(("swap",)),
+    "merge": _Figure(("merge",)),
+    "left recognised": _Figure(("left",)),
+    "right recognised": _Figure(("right",)),
+    "ID own": _Figure(("left_own", "right_own")),
+    "ID other": _Figure(("left_other", "right_other")),
+}
+
+
+def figures(scores: pd.DataFrame) -> dict[str, Any]:
+    """Estimates of each way by name, by prompt, and each way minus the first, pair by pair.
+
+    Args:
+        scores: what :func:`evaluation.pairs.judge_pairs` gives.
+    """
+    ways = list(dict.fromkeys(scores["way"]))
+    sums = {way: _sums(scores[scores["way"] == way]) for way in ways}
+    first = sums[ways[0]]
+    return {
+        "pairs": len(first["met"]),
+        "pictures": len(scores) // len(ways),
+        "ways": {
+            way: {name: _ratio(found[name]) for name in FIGURES} for way, found in sums.items()
+        },
+        "prompts": {
+            way: {
+                prompt: {name: _ratio(found)[0] for name, found in _sums(some).items()}
+                for prompt, some in scores[scores["way"] == way].groupby("prompt", sort=False)
+            }
+            for way in ways
+        },
+        "minus_first": {
+            way: {name: _ratio(sums[way][name], first[name]) for name in FIGURES}
+            for way in ways[1:]
+        },
+    }
+
+
+def _sums(scores: pd.DataFrame) -> dict[str, Floats]:
+    """Of each figure, ``[pairs, 2]``: sum over a pair's pictures, and their number."""
+    sides = {
+        "left": scores["left_own"] > scores["left_other"],
+        "right": scores["right_own"] > scores["right_other"],
+    }
+    pair = [scores["left"], scores["right"]]
+    values = scores.assign(**sides)
+    sums = {}
+    for name, figure in FIGURES.items():
+        counted = values["two"] if figure.of_two else pd.Series(1, index=values.index)
+        mean = values[list(figure.columns)].mean(axis=1)
+        both = pd.DataFrame({"sum": mean * counted, "count": counted})
+        sums[name] = both.groupby(pair).sum().to_numpy(np.float32)
+    return sums
+
+
+def _ratio(sums: Floats, minus: Floats | None = None) -> Estimate:
+    """Sum of sums over sum of counts, less that of ``minus``; percentile bootstrap over pairs."""
+    drawn = np.random.default_rng(0).integers(len(sums), size=(_RESAMPLES, len(sums)))
+
+    def mean(some: Floats) -> Floats:
+        total, count = some.sum(axis=-2).T
+        result: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return result
+
+    value, resampled = mean(sums), mean(sums[drawn])
+    if minus is not None:
+        value, resampled = value - mean(minus), resampled - mean(minus[drawn])
+    if np.isnan(value):
+        return [None, None, None]
+    low, high = np.nanquantile(resampled, [0.025, 0.975])
+    return [round(float(each), 4) for each in (value, low, high)]
+
+
+def write_table(scores: pd.DataFrame, out: Path) -> None:
+    """``table.json`` and ``table.md``."""
+    found = figures(scores)
+    (out / "table.json").write_text(json.dumps(found, indent=1) + "\n")
+    (out / "table.md").write_text(markdown(found))
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """All figures to read."""
+    ways = found["ways"]
+    lines = [
+        f"{found['pictures']} pictures of {found['pairs']} pairs; in brackets 95 % bootstrap "
+        "intervals over pairs. All but Prompt, met and Detect are of pictures with two faces.",
+        "",
+        f"| | {' | '.join(ways)} | {' | '.join(f'{way}, difference' for way in list(ways)[1:])} |",
+        "|---" * (2 * len(ways)) + "|",
+    ]
+    for name in FIGURES:
+        cells = [_cell(figure[name]) for figure in ways.values()]
+        cells += [_cell(figure[name], sign="+") for figure in found["minus_first"].values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    shown = ("Detect two", "both recognised")
+    titles = [f"{way}: {name}" for way in ways for name in shown]
+    lines += ["", f"| prompt | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
+    for prompt in next(iter(found["prompts"].values())):
+        cells = [_number(found["prompts"][way][prompt][name]) for way in ways for name in shown]
+        lines.append(f"| `{prompt}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(estimate: Estimate, sign: str = "") -> str:
+    value, low, high = estimate
+    if value is None:
+        return ""
+    return f"{value:{sign}.3f} [{_number(low)}, {_number(high)}]"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

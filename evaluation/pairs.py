@@ -1,0 +1,270 @@
+"""Two people in one picture, each learned from one image: does each keep its face (paper IV-E)?
+
+``python -m evaluation --experiments pairs`` adds to an evaluation's folder::
+
+    OUT/pairs/
+      pictures/<digest>.png  one prompt, an RGB strip [pairs * seeds * H, W]; the name holds all
+                             that was drawn, so it goes on wherever it was stopped
+      scores.csv             one row a picture: see :func:`judge_pairs`
+      table.json             figures of each way with 95 % intervals over pairs; table.md: to read
+      grid.png               first pairs: both sources, then a picture of each prompt, a row a way
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch import Tensor
+
+from basemodel import BaseModel, text_features, token_embeddings
+from basemodel.regions import regional_embeddings, regional_unet
+from evaluation.denoiser import Denoiser
+from evaluation.errors import EvaluationError
+from evaluation.judges import EmbeddedJudge, Floats, Judge
+from evaluation.learning import learn
+from evaluation.methods import DEFAULT
+from evaluation.pair_table import write_table
+from evaluation.people import People
+from evaluation.sampling import Pictures, SamplingSettings, draw, seed_of
+from evaluation.settings import Folder, Settings
+from evaluation.workers import TOGETHER, write_strip
+
+PAIRS = 28
+SEEDS = 2
+WAYS = ("one prompt", "by region")
+"""Both identities in one prompt, or each in a region of its own (:mod:`basemodel.regions`)."""
+LAYOUT_STAGES = 2
+"""Stages in which one prompt holds both even where each has a region: they settle the layout."""
+
+_FIRST, _SECOND = "first", "second"
+_SHOWN = 6  # pairs of the grid
+_FLAGS = ("met", "two", "both", "swap", "merge")
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PairDrawing:
+    """All that pictures of pairs are drawn from.
+
+    Attributes:
+        base, denoise, sampling: as for all other pictures.
+        tokens: ``[S, 2, D]`` of each person.
+        noun: what people are called in a prompt that leaves them out.
+    """
+
+    base: BaseModel
+    denoise: Denoiser
+    sampling: SamplingSettings
+    tokens: Mapping[int, Tensor]
+    noun: str
+
+    def draw(self, way: str, prompt: str, pairs: Sequence[Pair], seeds: int) -> Pictures:
+        """``[pairs * seeds, H, W, 3]`` of a prompt with two ``{}``."""
+        base = self.base
+        noise = [seed_of(prompt, index) for index in range(seeds)] * len(pairs)
+        words, positions = self._words(prompt)
+        people = [torch.stack([self.tokens[person] for person in pair]) for pair in pairs]
+        if way == WAYS[0]:
+            told = [self._joint(words, positions, tokens) for tokens in people]
+            rows = [each for each in told for _ in range(seeds)]
+            return draw(base, self.denoise, rows, noise, self.sampling)
+        noun = self._embedded(int(base.tokenizer(self.noun).token_ids[1]))
+        with torch.no_grad(), regional_unet(base.unet, base.latent_shape[1:]) as unet:
+            told = [self._regional(words, positions, tokens, noun) for tokens in people]
+
+            def denoise(latents: Tensor, timestep: int, conditioning: Tensor) -> Tensor:
+                timesteps = torch.full((len(latents),), timestep, device=base.device)
+                places = positions.expand(len(latents), -1)
+                predicted: Tensor = unet(latents, timesteps, conditioning, places)
+                return predicted
+
+            rows = [each for each in told for _ in range(seeds)]
+            return draw(base, denoise, rows, noise, self.sampling)
+
+    def _regional(self, words: Tensor, positions: Tensor, tokens: Tensor, noun: Tensor) -> Tensor:
+        """``[S, 2 L, 2D]``: a prompt for each of ``[2, S, 2, D]``, but one for both at first."""
+        apart = regional_embeddings(self.base.text_encoder, words, positions, tokens, noun)
+        together = self._joint(words, positions, tokens).repeat(1, 2, 1)
+        return torch.cat([together[:LAYOUT_STAGES], apart[LAYOUT_STAGES:]])
+
+    def _embedded(self, ids: int | np.ndarray) -> Tensor:
+        return token_embeddings(
+            self.base.text_encoder, torch.as_tensor(ids, device=self.base.device)
+        )
+
+    def _words(self, prompt: str) -> tuple[Tensor, Tensor]:
+        """Token embeddings ``[L, D]``, and where the two stand ``[2]``."""
+        text = prompt.format(f"<{_FIRST}>", f"<{_SECOND}>")
+        tokenised = self.base.tokenizer(text, [_FIRST, _SECOND])
+        positions = [placeholder.position for placeholder in tokenised.placeholders]
+        return self._embedded(tokenised.token_ids), torch.tensor(positions, device=self.base.device)
+
+    def _joint(self, words: Tensor, positions: Tensor, tokens: Tensor) -> Tensor:
+        """``[S, L, 2D]`` of one prompt in which both ``[2, S, 2, D]`` stand."""
+        placed = words.expand(*tokens.shape[1:3], -1, -1).clone()
+        placed[:, :, positions] = tokens.to(placed).movedim(0, 2)
+        with torch.no_grad():
+            features = text_features(self.base.text_encoder, placed.flatten(0, 1))
+        return torch.cat(features.unflatten(0, placed.shape[:2]).unbind(dim=1), dim=-1)
+
+
+def random_pairs(people: Sequence[int], count: int) -> list[Pair]:
+    """So many ordered pairs of different people, or all there are; the same for the same people.
+
+    Raises:
+        EvaluationError: a single person makes no pair.
+    """
+    every = list(permutations(people, 2))
+    if not every:
+        raise EvaluationError("--identities: pairs need at least 2")
+    chosen = np.random.default_rng(0).permutation(len(every))[:count]
+    return [every[index] for index in chosen]
+
+
+def run_pairs(
+    base: BaseModel,
+    denoise: Denoiser,
+    judge: Judge,
+    settings: Settings,
+    people: People,
+    numbers: Sequence[int],
+    folder: Folder,
+) -> None:
+    """Random pairs of the people, as the default method learns them: the whole experiment.
+
+    Raises:
+        EvaluationError: there is a single person, or the judge can't tell two faces apart.
+    """
+    from faceworld import PAIR_PROMPTS
+
+    if not isinstance(judge, EmbeddedJudge):
+        raise EvaluationError("--experiments: pairs needs the embedded judge, for left and right")
+    pairs = random_pairs(numbers, PAIRS)
+    wanted = sorted({person for pair in pairs for person in pair})
+    tokens: dict[int, Tensor] = {}
+    for start in range(0, len(wanted), TOGETHER):
+        some = wanted[start : start + TOGETHER]
+        learned = learn(base, DEFAULT, settings.class_noun, people, some, folder)
+        tokens |= zip(some, learned, strict=True)
+    drawing = PairDrawing(base, denoise, settings.sampling, tokens, settings.class_noun)
+    sources = {person: people.source(person) for person in wanted}
+    measure_pairs(drawing, judge, PAIR_PROMPTS, pairs, sources, folder.root / "pairs")
+
+
+def measure_pairs(
+    drawing: PairDrawing,
+    judge: EmbeddedJudge,
+    prompts: Sequence[str],
+    pairs: Sequence[Pair],
+    sources: Mapping[int, Pictures],
+    out: Path,
+) -> None:
+    """Draws what is missing in ``out``, judges all pictures, and writes figures and grid.
+
+    Args:
+        drawing: draws them.
+        judge: tells the left face from the right one.
+        prompts: with two ``{}``.
+        pairs: who is at the left and at the right.
+        sources: the one image ``[H, W, 3]`` of each person.
+        out: a folder.
+    """
+    faces = judge.faces(np.stack(list(sources.values())))[0]
+    known = dict(zip(sources, faces, strict=True))
+    tables, shown = [], []
+    for way in WAYS:
+        first = []
+        for prompt in prompts:
+            pictures = _kept(drawing, way, prompt, pairs, out / "pictures")
+            tables.append(judge_pairs(judge, pictures, way, prompt, pairs, known, drawing.noun))
+            first.append(pictures[::SEEDS][:_SHOWN])
+        shown.append(np.stack(first, axis=1))  # [pairs, prompts, H, W, 3]
+    scores = pd.concat(tables, ignore_index=True)
+    scores.to_csv(out / "scores.csv", index=False, float_format="%.5f")
+    write_table(scores, out)
+    _write_grid(out / "grid.png", pairs, sources, shown)
+
+
+def judge_pairs(
+    judge: EmbeddedJudge,
+    pictures: Pictures,
+    way: str,
+    prompt: str,
+    pairs: Sequence[Pair],
+    sources: Mapping[int, Floats],
+    noun: str,
+) -> pd.DataFrame:
+    """One row a picture of ``[pairs * seeds, H, W, 3]``.
+
+    Columns:
+        way, left, right, prompt, seed: what it shows.
+        score, met: cosine of picture and text (Prompt), and whether it reaches the threshold.
+        two: whether a face is found on both sides.
+        left_own, left_other, right_own, right_other: cosine of the face at that side with the
+            source image of who should be there, and of who should be at the other side.
+        both: each face is nearer to its own source; swap: each to the other's; merge: both to one
+            person's. Which is where doesn't count in ``both + swap``.
+    """
+    seeds = len(pictures) // len(pairs)
+    texts = [prompt.format(noun, noun)] * len(pictures)
+    faces, detected = judge.pair_faces(pictures)
+    own = np.stack([[sources[left], sources[right]] for left, right in pairs]).repeat(seeds, axis=0)
+    to_own, to_other = (np.einsum("nse,nse->sn", faces, each) for each in (own, own[:, ::-1]))
+    nearer = to_own > to_other
+    scores = judge.prompt_scores(pictures, texts)
+    columns = {
+        "way": way,
+        "left": np.repeat([left for left, _ in pairs], seeds),
+        "right": np.repeat([right for _, right in pairs], seeds),
+        "prompt": prompt,
+        "seed": np.tile(np.arange(seeds), len(pairs)),
+        "score": scores,
+        "met": scores >= judge.prompt_threshold(texts[0]),
+        "two": detected.all(axis=1),
+        "left_own": to_own[0],
+        "left_other": to_other[0],
+        "right_own": to_own[1],
+        "right_other": to_other[1],
+        "both": nearer.all(axis=0),
+        "swap": ~nearer.any(axis=0),
+        "merge": nearer[0] != nearer[1],
+    }
+    table = pd.DataFrame(columns)
+    return table.astype(dict.fromkeys(_FLAGS, int))
+
+
+def _kept(
+    drawing: PairDrawing, way: str, prompt: str, pairs: Sequence[Pair], folder: Path
+) -> Pictures:
+    """The pictures of a prompt from their file, drawn if it isn't there."""
+    total = hashlib.sha256(json.dumps([way, prompt, list(pairs), SEEDS]).encode())
+    for person in sorted(drawing.tokens):
+        total.update(drawing.tokens[person].numpy().tobytes())
+    path = folder / f"{total.hexdigest()[:16]}.png"
+    if not path.exists():
+        write_strip(path, drawing.draw(way, prompt, pairs, SEEDS))
+    with Image.open(path) as image:
+        pixels = np.asarray(image)
+    return pixels.reshape(len(pairs) * SEEDS, -1, *pixels.shape[1:])
+
+
+def _write_grid(
+    path: Path,
+    pairs: Sequence[Pair],
+    sources: Mapping[int, Pictures],
+    shown: Sequence[Pictures],
+) -> None:
+    rows = [
+        np.concatenate([sources[left], sources[right], *way[index]], axis=1)
+        for index, (left, right) in enumerate(pairs[:_SHOWN])
+        for way in shown
+    ]
+    write_strip(path, np.stack(rows))

@@ -1,0 +1,147 @@
+"""Two people in one picture: who is recognised, and pictures of both ways."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from basemodel import BaseModel, load, token_embeddings
+from evaluation.denoiser import torch_denoiser
+from evaluation.errors import EvaluationError
+from evaluation.judges import EmbeddedJudge
+from evaluation.pair_table import figures
+from evaluation.pairs import WAYS, PairDrawing, judge_pairs, measure_pairs, random_pairs
+from evaluation.sampling import SamplingSettings
+from faceworld import PAIR_PROMPTS, source_image
+from faceworld.judges import ClipJudge, IdentityJudge, Judges
+from faceworld.tokenizer import build_tokenizer
+from tests.support.random_checkpoint import write_random_checkpoint
+
+PROMPTS = PAIR_PROMPTS[:2]
+PAIRS = [(0, 1), (2, 0)]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = write_random_checkpoint(tmp_path_factory.mktemp("pairs") / "checkpoint")
+    tokenizer = build_tokenizer(32)
+    tower = ((8, 8, 8), 8)
+    clip = ClipJudge(*tower, len(tokenizer), 32, 16)
+    Judges(IdentityJudge(*tower), clip, tokenizer, {"pair": 0.0}).save(path / "judges")
+    return path
+
+
+@pytest.fixture(scope="module")
+def judge(checkpoint: Path) -> EmbeddedJudge:
+    return EmbeddedJudge(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def base(checkpoint: Path) -> BaseModel:
+    return load(checkpoint)
+
+
+def drawing(base: BaseModel, tokens: dict[int, Tensor]) -> PairDrawing:
+    return PairDrawing(base, torch_denoiser(base), SamplingSettings(steps=5), tokens, "person")
+
+
+def random_tokens(base: BaseModel, people: int) -> dict[int, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {p: torch.randn(5, 2, base.token_width, generator=generator) for p in range(people)}
+
+
+def test_pairs_are_of_different_people_and_stay_the_same() -> None:
+    pairs = random_pairs(range(5), 12)
+    assert len(set(pairs)) == 12
+    assert all(left != right for left, right in pairs)
+    assert random_pairs(range(5), 12) == pairs
+    assert len(random_pairs(range(2), 12)) == 2
+    with pytest.raises(EvaluationError, match="at least 2"):
+        random_pairs(range(1), 12)
+
+
+def test_whoever_is_not_recognised_is_swapped_or_merged(judge: EmbeddedJudge) -> None:
+    pictures = np.stack([source_image(person) for person in range(4)])
+    sources = dict(enumerate(judge.faces(pictures)[0]))
+    told = (pictures, WAYS[0], PROMPTS[0])
+    as_asked = judge_pairs(judge, *told, PAIRS, sources, "person")
+    the_other_way = judge_pairs(judge, *told, [pair[::-1] for pair in PAIRS], sources, "person")
+    assert (as_asked[["both", "swap", "merge"]].sum(axis=1) == 1).all()
+    np.testing.assert_array_equal(as_asked["both"], the_other_way["swap"])
+    np.testing.assert_array_equal(as_asked["merge"], the_other_way["merge"])
+    np.testing.assert_array_equal(as_asked["left_own"], the_other_way["left_other"])
+
+
+def test_two_class_nouns_are_drawn_alike_either_way(base: BaseModel) -> None:
+    noun = torch.tensor(int(base.tokenizer("person").token_ids[1]))
+    tokens = token_embeddings(base.text_encoder, noun).expand(5, 2, -1)
+    pictures = [
+        drawing(base, {0: tokens, 1: tokens}).draw(way, PROMPTS[0], [(0, 1)], 1) for way in WAYS
+    ]
+    np.testing.assert_allclose(*(each.astype(int) for each in pictures), atol=1)
+
+
+def test_a_region_changes_the_picture(base: BaseModel) -> None:
+    ours = drawing(base, random_tokens(base, 2))
+    one, other = (ours.draw(way, PROMPTS[0], [(0, 1)], 1) for way in WAYS)
+    assert (one != other).any()
+
+
+def test_figures_by_hand() -> None:
+    rows = {
+        "way": ["one"] * 4 + ["other"] * 4,
+        "left": [0, 0, 1, 1] * 2,
+        "right": [1, 1, 2, 2] * 2,
+        "prompt": "p",
+        "two": [1, 1, 1, 0, 1, 1, 1, 1],
+        "both": [1, 0, 0, 1, 1, 1, 1, 0],
+    }
+    scores = pd.DataFrame(rows).assign(
+        score=0.5, met=1, swap=0, merge=0, left_own=1, left_other=0, right_own=0.5, right_other=1
+    )
+    found = figures(scores)
+    ways = found["ways"]
+    assert ways["one"]["both recognised"][0] == pytest.approx(1 / 3, abs=1e-4)
+    assert ways["one"]["Detect two"][0] == 0.75
+    assert ways["other"]["both recognised"] == [0.75, 0.5, 1]
+    assert ways["one"]["ID own"] == [0.75, 0.75, 0.75]
+    assert (ways["one"]["left recognised"][0], ways["one"]["right recognised"][0]) == (1, 0)
+    assert found["minus_first"]["other"]["Detect two"][0] == 0.25
+    assert (found["pairs"], found["pictures"]) == (2, 4)
+
+
+def test_without_two_faces_there_is_no_figure_of_them() -> None:
+    scores = pd.DataFrame({"way": ["one"], "left": 0, "right": 1, "prompt": "p"}).assign(
+        score=0.5, met=1, two=0, both=1, swap=0, merge=0,
+        left_own=1, left_other=0, right_own=1, right_other=0,
+    )  # fmt: skip
+    assert figures(scores)["ways"]["one"]["both recognised"] == [None, None, None]
+
+
+def test_from_people_to_table_and_again_without_drawing(
+    base: BaseModel, judge: EmbeddedJudge, tmp_path: Path
+) -> None:
+    ours = drawing(base, random_tokens(base, 3))
+    sources = {person: source_image(person) for person in range(3)}
+    measure_pairs(ours, judge, PROMPTS, PAIRS, sources, tmp_path)
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert len(scores) == len(WAYS) * len(PROMPTS) * len(PAIRS) * 2
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert table["ways"][WAYS[0]]["Prompt"][0] == pytest.approx(
+        scores.loc[scores["way"] == WAYS[0], "score"].mean(), abs=1e-3
+    )
+    assert f"`{PROMPTS[1]}`" in (tmp_path / "table.md").read_text()
+    strips = {path: path.stat().st_mtime_ns for path in tmp_path.glob("pictures/*.png")}
+    assert len(strips) == len(WAYS) * len(PROMPTS)
+    lost = next(iter(strips))
+    before = lost.read_bytes()
+    lost.unlink()
+    measure_pairs(ours, judge, PROMPTS, PAIRS, sources, tmp_path)
+    assert lost.read_bytes() == before
+    kept = {path for path, when in strips.items() if path.stat().st_mtime_ns == when}
+    assert kept == set(strips) - {lost}
