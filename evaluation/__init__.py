@@ -8,6 +8,7 @@
       tables.json     the figures of every table, with 95 % intervals; tables.md: the same to read
       timing.json     seconds per identity, of `--experiments timing`
       plots/          lambda.png, kv-count.png
+      pairs/          two people in one picture, of `--experiments pairs`: :mod:`evaluation.pairs`
       sources/0007.png                     the one image that person 7 is learned from
       identities/<key>/0007.safetensors    person 7 as a method learned it; its `training` record
                                            has `config`, `seconds`, `losses` [steps, 3] (total,

@@ -14,7 +14,7 @@ from evaluation.experiments import EXPERIMENTS
 from evaluation.methods import METHODS
 from evaluation.suite import Suite
 
-TIMING = "timing"
+PAIRS, TIMING = "pairs", "timing"
 
 
 def main() -> int:
@@ -23,13 +23,15 @@ def main() -> int:
     figures = run_command(lambda: _suite(arguments), arguments.out)
     if figures is None:
         return 1
-    print((arguments.out / "tables.md").read_text())
+    for table in ("tables.md", "pairs/table.md"):
+        if (arguments.out / table).exists():
+            print((arguments.out / table).read_text())
     return 0
 
 
 def _suite(arguments: argparse.Namespace) -> Suite:
     names = tuple(arguments.experiments.split(","))
-    known = (*EXPERIMENTS, TIMING)
+    known = (*EXPERIMENTS, PAIRS, TIMING)
     for name in names:
         if name not in known:
             raise EvaluationError(
@@ -46,13 +48,14 @@ def _suite(arguments: argparse.Namespace) -> Suite:
         threads=1,
         kept=arguments.pictures,
         timed=tuple(EXPERIMENTS["table1"].rows.values()) if TIMING in names else (),
+        pairs=PAIRS in names,
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluation", description=__doc__)
     add = parser.add_argument
-    everything = ",".join((*EXPERIMENTS, TIMING))
+    everything = ",".join((*EXPERIMENTS, PAIRS, TIMING))
     add("--out", type=Path, default=Path("out/evaluation"), help="folder of the results")
     add("--experiments", default=everything, help=f"some of {everything}")
     add("--identities", type=int, default=32, help="people; experiments may take fewer")

@@ -91,19 +91,11 @@ class ClipFaceJudge:
 
     def faces(self, pictures: Pictures) -> tuple[Floats, Flags]:
         """See :class:`evaluation.judges.Judge`."""
-        crops, found = (
-            np.stack([whole_face(picture) for picture in pictures]),
-            np.ones(len(pictures), np.bool_),
-        )
-        if self._detector is not None:
-            aligned = [self._detector(picture) for picture in pictures]
-            found = np.array([crop is not None for crop in aligned])
-            crops = np.stack(
-                [
-                    whole if crop is None else crop
-                    for whole, crop in zip(crops, aligned, strict=True)
-                ]
-            )
+        find = whole_face if self._detector is None else self._detector
+        aligned = [find(picture) for picture in pictures]
+        found = np.array([crop is not None for crop in aligned])
+        nobody = np.zeros((ARCFACE_SIZE, ARCFACE_SIZE, 3), np.uint8)
+        crops = np.stack([nobody if crop is None else crop for crop in aligned])
         vectors = np.concatenate(
             [self._embed(crops[first : first + _BATCH]) for first in range(0, len(crops), _BATCH)]
         )

@@ -1,5 +1,6 @@
 """The frozen U-Net as one function: by OpenVINO on the CPU where it is installed, else PyTorch."""
 
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +52,10 @@ def write_openvino(base: BaseModel, folder: Path) -> Path:
         torch.zeros(rows, base.text_window, 2 * base.token_width),
     )
     partial = folder.with_name(f"{folder.name}.partial")
-    model = openvino.convert_model(_Positional(base.unet), example_input=example)
+    with warnings.catch_warnings():
+        # What tracing holds for constant is the same for every batch: channels and sizes.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        model = openvino.convert_model(_Positional(base.unet), example_input=example)
     openvino.save_model(model, partial / path.name, compress_to_fp16=False)
     partial.replace(folder)
     return path

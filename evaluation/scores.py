@@ -108,6 +108,7 @@ def collect(
                 own = np.full(len(prompts), person - first)
                 cosines = similarity(raw.faces, sources)
                 few = (person - first) // NEAREST_OF * NEAREST_OF
+                nearest = nearest_is_own(cosines[:, few : few + NEAREST_OF], own - few)
                 met = raw.prompt >= thresholds
                 identity = identity_score(cosines, own)
                 columns = {
@@ -122,9 +123,7 @@ def collect(
                     "detect": raw.detected.astype(int),
                     "id": identity,
                     "id_p": identity_where_prompt_is_met(identity, met),
-                    "nearest": nearest_is_own(cosines[:, few : few + NEAREST_OF], own - few).astype(
-                        int
-                    ),
+                    "nearest": nearest.astype(int),
                     "nearest_256": nearest_is_own(cosines, own).astype(int),
                     "false_matches": false_matches(cosines, own, face_threshold),
                     "verified": (identity >= face_threshold).astype(int),

@@ -53,6 +53,8 @@ def estimates(per_person: pd.DataFrame) -> dict[str, Estimate]:
 
 
 def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, Estimate]:
-    """One minus the other, person by person, over the people that both have."""
-    common = one.index.intersection(other.index)
-    return estimates(one.loc[common] - other.loc[common]) if len(common) else {}
+    """One minus the other, person by person, over the people and columns that both have."""
+    people, columns = one.index.intersection(other.index), one.columns.intersection(other.columns)
+    if people.empty or columns.empty:
+        return {}
+    return estimates(one.loc[people, columns] - other.loc[people, columns])

@@ -17,13 +17,14 @@ from evaluation.experiments import Experiment
 from evaluation.judges import Floats, Judge
 from evaluation.learning import config_key, parameters
 from evaluation.metrics import face_threshold, identity_score, nearest_is_own, similarity
+from evaluation.pairs import run_pairs
 from evaluation.people import GALLERY, People, gallery
 from evaluation.plots import write_plots
 from evaluation.scores import collect
 from evaluation.settings import Folder, Settings
 from evaluation.tables import tables, write_tables
 from evaluation.timing import TIMED_PEOPLE, measure
-from evaluation.workers import WorkerSettings, device, missing, plan, work, write_strip
+from evaluation.workers import WorkerSettings, device, missing, plan, quiet, work, write_strip
 from trainer.config import TrainingConfig
 from trainer.process import write_atomically
 
@@ -42,6 +43,7 @@ class Suite:
         threads: of each of them.
         kept: people whose pictures are kept.
         timed: methods whose seconds per identity are measured, when all else is done.
+        pairs: whether two people in one picture are measured (:mod:`evaluation.pairs`).
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Suite:
     threads: int
     kept: int
     timed: tuple[str, ...] = ()
+    pairs: bool = False
 
 
 Progress = Callable[[int, int], None]
@@ -69,6 +72,7 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
         InputError: class noun or training settings that the base model can't take.
     """
     folder, settings = Folder(out), suite.settings
+    quiet()
     base = load(settings.base_model, device())
     judge, people = settings.load_judge(), settings.people(base)
     _check(suite, people)
@@ -111,6 +115,8 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
         work(left, told, min(suite.workers, len(left)), advance)
     torch.set_num_threads(suite.workers * suite.threads)
     denoise = denoiser(base, unet, suite.workers * suite.threads)
+    if suite.pairs:
+        run_pairs(base, denoise, judge, settings, people, numbers, folder)
     for method in suite.timed:
         config = suite.methods[method]
         measured = partial(measure, base, denoise, judge, settings, people, config)

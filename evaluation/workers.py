@@ -116,6 +116,7 @@ class Worker:
         self._settings, self._kept = told.settings, told.kept
         self._folder = Folder(told.root)
         torch.set_num_threads(told.threads)
+        quiet()
         self._base = load(told.settings.base_model, device())
         self._judge = told.settings.load_judge()
         self._people = told.settings.people(self._base)
@@ -145,6 +146,16 @@ class Worker:
             write_strip(self._folder.pictures(task.key, person), pictures)
         scores = RawScores.of(self._judge, pictures, settings.plain_texts)
         scores.save(self._folder.scores(task.key, person, task.seed))
+
+
+def quiet() -> None:
+    """Silences what the libraries say while a base model loads; a progress bar has the terminal."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    diffusers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def device() -> str:
