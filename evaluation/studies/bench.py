@@ -1,0 +1,108 @@
+"""What every study works with, and how it learns and draws."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from basemodel import BaseModel, load, token_embeddings
+from evaluation.denoiser import (
+    Denoiser,
+    openvino_denoiser,
+    openvino_serves,
+    torch_denoiser,
+    write_openvino,
+)
+from evaluation.judges import Floats, Judge
+from evaluation.learning import learn
+from evaluation.people import People
+from evaluation.sampling import Pictures, draw, identity_conditioning
+from evaluation.settings import Folder, Settings
+from evaluation.statistics import estimates
+from evaluation.workers import TOGETHER, device
+from trainer.config import TrainingConfig
+from trainer.tokens import class_noun_token
+
+Advance = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Model, judge and people of an evaluation, and its folder.
+
+    Attributes:
+        numbers: the people who are studied.
+        seeds: pictures of each prompt.
+    """
+
+    settings: Settings
+    folder: Folder
+    base: BaseModel
+    denoise: Denoiser
+    judge: Judge
+    people: People
+    numbers: tuple[int, ...]
+    seeds: int
+
+    @property
+    def noun(self) -> Tensor:
+        """``[D]`` token embedding of the class noun."""
+        token = torch.tensor(class_noun_token(self.base, self.settings.class_noun))
+        return token_embeddings(self.base.text_encoder, token.to(self.base.device)).cpu()
+
+    def learned(self, config: TrainingConfig, numbers: Sequence[int]) -> list[Tensor]:
+        """Tokens ``[S, 2, D]`` of the people; the evaluation's, or else learned now."""
+        blocks = [numbers[first : first + TOGETHER] for first in range(0, len(numbers), TOGETHER)]
+        noun = self.settings.class_noun
+        return [
+            tokens
+            for block in blocks
+            for tokens in learn(self.base, config, noun, self.people, block, self.folder)
+        ]
+
+    def draw(self, prompt: str, tokens: Sequence[Tensor], seeds: Sequence[int]) -> Pictures:
+        """One picture per identity ``[S, 2, D]`` and seed, side by side: ``[N, H, W, 3]``."""
+        told = [identity_conditioning(self.base, prompt, each) for each in tokens]
+        return draw(self.base, self.denoise, told, seeds, self.settings.sampling)
+
+    def sources(self) -> Floats:
+        """``[N, E]`` faces of the people's source images."""
+        return self.judge.faces(np.stack([self.people.source(n) for n in self.numbers]))[0]
+
+
+def open_bench(settings: Settings, folder: Folder, people: int, seeds: int, threads: int) -> Bench:
+    """Loads everything.
+
+    Args:
+        settings: of the evaluation.
+        folder: its results.
+        people: how many of its people are studied.
+        seeds: pictures of each prompt.
+        threads: of the U-Net.
+
+    Raises:
+        EvaluationError: the folder holds results of other settings.
+        BaseModelError: the base model can't be used.
+    """
+    base = load(settings.base_model, device())
+    judge, everybody = settings.load_judge(), settings.people(base)
+    folder.claim(settings.to_json(base, judge, everybody))
+    if openvino_serves(base):
+        denoise = openvino_denoiser(write_openvino(base, folder.root / "engine"), threads)
+    else:
+        denoise = torch_denoiser(base)
+    numbers = tuple(range(settings.first, settings.first + people))
+    return Bench(settings, folder, base, denoise, judge, everybody, numbers, seeds)
+
+
+def means(per_person: pd.DataFrame) -> dict[str, float | None]:
+    """Mean of each column over people (rows), and ``_low`` and ``_high`` of its 95 % interval."""
+    return {
+        f"{name}{suffix}": value
+        for name, estimate in estimates(per_person).items()
+        for suffix, value in (("", estimate.mean), ("_low", estimate.low), ("_high", estimate.high))
+    }

@@ -1,0 +1,80 @@
+"""Losses, token norm and scores over the steps of a training."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from evaluation.learning import config_key
+from evaluation.methods import METHODS
+from evaluation.metrics import identity_score, similarity
+from evaluation.sampling import seed_of
+from evaluation.studies.bench import Advance, Bench, means
+from evaluation.workers import TOGETHER
+from trainer.config import TrainingConfig
+from trainer.loop import Training
+from trainer.process import write_atomically
+from trainer.views import make_views
+
+_METHODS = ("5kv-all", "textual-inversion")
+_PROMPTS = ("a photo of the face of {}", "a photo of {} at the beach")
+_MARKS = 10  # evenly spaced steps at which pictures are drawn
+
+
+def study(bench: Bench, advance: Advance) -> None:
+    """Learns the first people together and looks at them on the way; ``curves/<key>.csv``.
+
+    A row: ``step``; ``denoising`` and ``attention`` losses, means over the steps since the last
+    row; ``norm`` of the tokens against the word they started from; ``id`` and ``score`` (Prompt)
+    with ``_low`` and ``_high`` ends of their 95 % intervals over people. What is drawn is what
+    would be kept if the training ended there.
+    """
+    total = len(_METHODS) * (_MARKS + 1)
+    for place, name in enumerate(_METHODS):
+        before = place * (_MARKS + 1)
+        path = bench.folder.root / "curves" / f"{config_key(METHODS[name])}.csv"
+        if not path.exists():
+            curve = _curve(bench, METHODS[name], lambda rows: advance(before + rows, total))  # noqa: B023
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, curve.to_csv(index=False, float_format="%.6g").encode())
+        advance(before + _MARKS + 1, total)
+
+
+def _curve(bench: Bench, config: TrainingConfig, told: Callable[[int], None]) -> pd.DataFrame:
+    numbers = bench.numbers[:TOGETHER]
+    views = [make_views(bench.base, [bench.people.source(n)], config, n) for n in numbers]
+    training = Training(bench.base, config, bench.settings.class_noun, views, list(numbers))
+    marks = np.linspace(0, config.steps, _MARKS + 1).round().astype(int)
+    rows = []
+    for mark in marks:
+        steps = [training.take_step() for _ in range(mark - training.step)]
+        row = {
+            "step": mark,
+            "denoising": np.mean([step.denoising for step in steps]) if steps else np.nan,
+            "attention": np.mean([step.attention for step in steps]) if steps else np.nan,
+            "norm": _norm(training),
+        }
+        rows.append(row | _scores(bench, training))
+        told(len(rows))
+    return pd.DataFrame(rows)
+
+
+def _norm(training: Training) -> float:
+    tokens = training.tokens
+    return float(tokens().detach().norm(dim=-1).mean()) / tokens.initial_norm
+
+
+def _scores(bench: Bench, training: Training) -> dict[str, float | None]:
+    tokens = list(training.result())
+    own = np.arange(len(tokens))
+    sources = bench.sources()
+    measured = []
+    for prompt in _PROMPTS:
+        pictures = bench.draw(prompt, tokens, [seed_of(prompt, 0)] * len(tokens))
+        cosines = similarity(bench.judge.faces(pictures)[0], sources)
+        texts = [prompt.format(bench.settings.class_noun)] * len(tokens)
+        scores = bench.judge.prompt_scores(pictures, texts)
+        measured.append(
+            pd.DataFrame({"person": own, "id": identity_score(cosines, own), "score": scores})
+        )
+    return means(pd.concat(measured).groupby("person").mean())

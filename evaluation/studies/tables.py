@@ -1,0 +1,78 @@
+"""The table of substitutions to read, and a picture of every setting."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from evaluation.sampling import Pictures
+from evaluation.studies.findings import Finding
+from evaluation.studies.substitution import Series, name_of
+
+MEASURES = {"id": "ID", "score": "Prompt", "layout": "Layout", "surroundings": "Surroundings"}
+"""Cosine with the source image and with the text; likeness of the layout, and difference of the
+surroundings, to the class noun's picture with the same seed."""
+
+
+def markdown(table: pd.DataFrame, series: Mapping[str, Series], found: Sequence[Finding]) -> str:
+    """Verdicts, then the means with their 95 % intervals over people, a table a series."""
+    parts = [
+        _grid(
+            ["the paper says", "measured", "difference", ""],
+            [
+                [
+                    each.claim,
+                    each.measure,
+                    _cell(each.difference.mean, each.difference.low, each.difference.high),
+                    each.verdict,
+                ]
+                for each in found
+            ],
+        )
+    ]
+    for key, each in series.items():
+        rows = [
+            [
+                row["label"],
+                *(_cell(*(row[m + end] for end in ("", "_low", "_high"))) for m in MEASURES),
+            ]
+            for _, row in table[table["series"] == key].iterrows()
+        ]
+        parts.append(f"{each.title}:\n\n" + _grid(["", *MEASURES.values()], rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_grid(path: Path, series: Mapping[str, Series], drawn: Mapping[str, Pictures]) -> None:
+    """The first picture of every setting, a line a series.
+
+    Args:
+        path: of the PNG.
+        series: what is shown.
+        drawn: pictures ``[N, H, W, 3]`` by :func:`name_of` the setting.
+    """
+    columns = max(len(each.strengths) for each in series.values())
+    with mpl.rc_context({"font.size": 9, "axes.titlesize": 8}):
+        figure = Figure(figsize=(1.5 * columns, 1.9 * len(series)), layout="constrained")
+        lines = figure.subfigures(len(series), 1)
+        for line, each in zip(np.atleast_1d(lines), series.values(), strict=True):
+            line.suptitle(each.title, x=0.01, ha="left")
+            cells = line.subplots(1, columns)
+            for cell in cells:
+                cell.axis("off")
+            for cell, (label, strength) in zip(cells, each.strengths.items(), strict=False):
+                cell.imshow(drawn[name_of(strength)][0], interpolation="lanczos")
+                cell.set_title(label)
+        figure.savefig(path, dpi=120, format="png")
+
+
+def _cell(mean: float, low: float | None, high: float | None) -> str:
+    if low is None or high is None or np.isnan(low):
+        return f"{mean:.3f}"
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _grid(titles: list[str], lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in (titles, ["---"] * len(titles), *lines))
