@@ -63,7 +63,7 @@ checkpoint: setup ## retrain the embedded checkpoint (hours; goes on where it wa
 	python -m faceworld train
 
 .PHONY: evaluate
-evaluate: setup ## measure the likeness of held-out identities: out/evaluation
+evaluate: setup ## the paper's tables at our scale (hours; goes on where it was stopped): out/evaluation
 	python -m evaluation --out out/evaluation
 
 .PHONY: lock

@@ -11,8 +11,8 @@
       pairs/          two people in one picture, of `--experiments pairs`: :mod:`evaluation.pairs`
       sources/0007.png                     the one image that person 7 is learned from
       identities/<key>/0007.safetensors    person 7 as a method learned it; its `training` record
-                                           has `config`, `seconds`, `losses` [steps, 3] (total,
-                                           denoising, attention: means over the people of its batch)
+                                           has `config`, `seconds`, `losses` [steps, 3]: its total,
+                                           and the means of its batch of denoising and attention
       scores/<key>/0007-1.npz              raw scores of person 7, seed index 1, all prompts
       scores/plain/0000-1.npz              the same with the class noun in the identity's place
       pictures/<key>/0007.png              seed index 0 of person 7, one 8-bit RGB strip
@@ -28,8 +28,9 @@
                   "sampling": {"steps": 20, "guidance": 7.5, "scheduler": "ddim"},
                   "judge": "...", "sources": "..."},        # no figure outlives a change of these
      "identities": 32, "seeds": 4, "image_size": [64, 64], "face_threshold": 0.31,
-     "methods": {"default": {"key": "0a1b...", "config": {...}, "trained": 1408, "added": 1280}},
-     "experiments": {"lambda": {"title": "...", "rows": {"0.1": "lambda 0.1", "1": "default"},
+     "ceiling": {"id": 0.9, "nearest_256": 1.0, "detect": 1.0},  # of further real pictures, or null
+     "methods": {"5kv-all": {"key": "0a1b...", "config": {...}, "trained": 1408, "added": 1280}},
+     "experiments": {"lambda": {"title": "...", "rows": {"0.1": "lambda 0.1", "1": "5kv-all"},
                                 "identities": 16, "seeds": 1}}}   # rows: label -> method
 
 ``scores.csv``: ``method, person, level, prompt, seed, score, met, plain_score, plain_met, detect,

@@ -47,6 +47,7 @@ def _suite(arguments: argparse.Namespace) -> Suite:
         workers=arguments.workers,
         threads=1,
         kept=arguments.pictures,
+        draw=not arguments.tables_only,
         timed=tuple(EXPERIMENTS["table1"].rows.values()) if TIMING in names else (),
         pairs=PAIRS in names,
     )
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--identities", type=int, default=32, help="people; experiments may take fewer")
     add("--first", type=int, default=0, help="number of the first person")
     add("--seeds", type=int, default=4, help="pictures of a prompt; experiments may take fewer")
+    add("--tables-only", action="store_true", help="draw nothing, make tables of what is there")
     add_arguments(parser)
     return parser
 

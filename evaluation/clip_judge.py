@@ -67,7 +67,9 @@ class ClipFaceJudge:
         parts = [face_model.read_bytes()]
         parts += [] if face_detector is None else [face_detector.read_bytes()]
         digests = [hashlib.sha256(part).hexdigest()[:12] for part in parts]
-        self.description = f"CLIP {clip}, faces {', '.join(digests)}, threshold {threshold:g}"
+        self.description = (
+            f"CLIP {Path(clip).name}, faces {', '.join(digests)}, threshold {threshold:g}"
+        )
 
     def prompt_scores(self, pictures: Pictures, texts: Sequence[str]) -> Floats:
         """See :class:`evaluation.judges.Judge`."""

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +78,23 @@ def _prompts(path: Path | None) -> tuple[Prompt, ...]:
 
 
 def run_command(prepare: Callable[[], Suite], out: Path) -> dict[str, Any] | None:
-    """Runs a suite with a progress bar; None after a fault, which is told in one line."""
+    """Runs a suite with a progress bar; None after a fault, which is told in one line.
+
+    Two that draw never work in one folder; tables can be made at any time.
+    """
     console = Console(stderr=True, soft_wrap=True)
     try:
         suite = prepare()
-        lock(out)
+        if suite.draw:
+            lock(out)
         with _Bar(console) as bar:
             return run(suite, out, bar.show)
     except (EvaluationError, BaseModelError, InputError) as error:
         console.print(f"evaluation: {error}", markup=False, highlight=False)
+    except BrokenProcessPool:
+        console.print(
+            "evaluation: a worker died, out of memory? The same command goes on from here"
+        )
     except LockedError:
         console.print(f"evaluation: --out: another evaluation works in {out}", markup=False)
     except KeyboardInterrupt:

@@ -23,11 +23,13 @@ def identity_score(similarities: Floats, own: Indices) -> Floats:
 
 
 def nearest_is_own(similarities: Floats, own: Indices) -> Flags:
-    """``[N]``: whether no other person's source image is nearer than the own one.
+    """``[N]``: whether the own source image is nearer than that of any other person.
 
-    A person beyond the M columns is never the nearest.
+    A face that couldn't be embedded, whose cosines are all zero, is nearest to nobody.
     """
-    nearest: Flags = similarities.argmax(axis=1) == own
+    others = similarities.copy()
+    others[np.arange(len(own)), own] = -np.inf
+    nearest: Flags = identity_score(similarities, own) > others.max(axis=1)
     return nearest
 
 

@@ -76,8 +76,8 @@ def collect(
         plain_score, plain_met: the same of the picture of the class noun with the same seed.
         detect: whether a face is found.
         id: cosine of its face with the person's source image; id_p: 0 where the prompt isn't met.
-        nearest, nearest_256: whether no other of 32, of all (256) people's source images is nearer
-            than the own one.
+        nearest, nearest_256: whether the own source image is nearer than that of any other of 32,
+            of all (256) people.
         false_matches: share of the others' source images that pass for the same face.
         verified: whether the own source image does.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from basemodel import load
+from basemodel import BaseModel, load
 from evaluation.denoiser import denoiser, openvino_serves, write_openvino
 from evaluation.errors import EvaluationError
 from evaluation.experiments import Experiment
@@ -43,6 +43,7 @@ class Suite:
         threads: of each of them.
         kept: people whose pictures are kept.
         timed: methods whose seconds per identity are measured, when all else is done.
+        draw: whether missing pictures are drawn; if not, only tables are made of what is there.
         pairs: whether two people in one picture are measured (:mod:`evaluation.pairs`).
     """
 
@@ -57,6 +58,7 @@ class Suite:
     kept: int
     timed: tuple[str, ...] = ()
     pairs: bool = False
+    draw: bool = True
 
 
 Progress = Callable[[int, int], None]
@@ -97,6 +99,16 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
     write_atomically(out / "suite.json", (json.dumps(described, indent=1) + "\n").encode())
     for person in numbers:
         write_strip(folder.source(person), people.source(person)[None])
+    if suite.draw:
+        _draw(suite, base, judge, people, folder, progress)
+    return write_results(Folder(out), sources)
+
+
+def _draw(
+    suite: Suite, base: BaseModel, judge: Judge, people: People, folder: Folder, progress: Progress
+) -> None:
+    """Draws and judges what is missing, then measures pairs and times."""
+    settings, out = suite.settings, folder.root
     unet = write_openvino(base, out / "engine") if openvino_serves(base) else None
     told = WorkerSettings(settings, out, unet, suite.threads, suite.kept)
     chosen = {name: suite.experiments[name] for name in suite.chosen}
@@ -113,6 +125,7 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
 
     if left:
         work(left, told, min(suite.workers, len(left)), advance)
+    numbers = range(settings.first, settings.first + suite.identities)
     torch.set_num_threads(suite.workers * suite.threads)
     denoise = denoiser(base, unet, suite.workers * suite.threads)
     if suite.pairs:
@@ -121,7 +134,6 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
         config = suite.methods[method]
         measured = partial(measure, base, denoise, judge, settings, people, config)
         _keep_timing(folder, method, config, measured, numbers[:TIMED_PEOPLE])
-    return write_results(Folder(out), sources)
 
 
 def write_results(folder: Folder, sources: Floats) -> dict[str, Any]:
@@ -158,6 +170,8 @@ def _check(suite: Suite, people: People) -> None:
             f"--identities: people {suite.settings.first} to {last - 1} are asked for, "
             f"but there are {people.count} images"
         )
+    if people.count == 1:
+        raise EvaluationError("--sources: at least 2 images are needed, to tell people apart")
     if suite.identities > GALLERY:
         raise EvaluationError(f"--identities: at most {GALLERY}, got {suite.identities}")
 

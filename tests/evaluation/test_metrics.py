@@ -33,6 +33,10 @@ def test_nearest_tells_who_is_taken_for_another() -> None:
     assert nearest_is_own(similarity(FACES, SOURCES), OWN).tolist() == [True, False, True]
 
 
+def test_no_face_is_nearest_to_nobody() -> None:
+    assert nearest_is_own(np.zeros((3, 3), np.float32), OWN).tolist() == [False] * 3
+
+
 def test_identity_counts_only_where_the_prompt_is_met() -> None:
     identity = np.array([0.8, 0.6, 1], np.float32)
     met = np.array([True, False, True])
