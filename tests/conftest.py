@@ -4,12 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from basemodel import BaseModel, load
 from deploy.triton import TritonServer
 from export.build import Settings, build, write_graphs
 from export.phases import Workshop
 from tests.support.random_checkpoint import write_random_checkpoint
+
+settings.register_profile("likeness", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("likeness")
 
 
 @pytest.fixture(scope="session")
