@@ -55,8 +55,11 @@ class Settings:
 
     def sizes(self, base_model: BaseModel) -> PictureSizes:
         """The sizes of picture. Raises :class:`ExportError` if the base model can't have them."""
-        own = base_model.image_size if self.target.on_gpu else (None, None)
-        return PictureSizes.of(base_model, self.smallest or own[0], self.largest or own[1])
+        smallest, largest = self.smallest, self.largest
+        if self.target.on_gpu:
+            smallest = smallest or min(base_model.image_size)
+            largest = largest or max(base_model.image_size)
+        return PictureSizes.of(base_model, smallest, largest)
 
 
 def made_with(base_model_digest: str, settings: Settings) -> dict[str, str]:
@@ -141,7 +144,7 @@ def build(
         for file in files:
             place(file, version / file.name)
     bundle = _describe(base_model, settings, sizes)
-    add_sampler(made / "models", bundle)
+    add_sampler(made / "models")
     _write_tables(base_model, made)
     latent_rgb = fit_latent_rgb(base_model, sizes)
     np.save(made / "latent_rgb.npy", latent_rgb.matrix)

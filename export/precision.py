@@ -62,7 +62,7 @@ class WideSelfAttention:
 
 def narrow(base_model: BaseModel, precision: Precision) -> None:
     """Brings U-Net and VAE to ``precision`` in place; see the table above."""
-    if precision is Precision.FP32:
+    if base_model.dtype == precision.dtype:
         return
     unet: Any = base_model.unet
     if unet.config.upcast_attention:

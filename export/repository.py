@@ -7,7 +7,6 @@ from export.manifest import PLAN, EngineManifest
 from export.profiles import Profile
 from export.target import Target
 from export.tensorrt_config import tensorrt_config
-from identity import ServingBundle
 
 Tensor = tuple[str, str, tuple[int, ...]]
 """Name, Triton's data type, dims (-1: any size)."""
@@ -67,34 +66,9 @@ def add_engine(
     return _write(models / graph.name, config, entry)
 
 
-def add_sampler(models: Path, bundle: ServingBundle) -> None:
-    """Adds the decoupled sampler."""
-    window = bundle.text_window
-    inputs: list[Tensor] = [
-        ("prompt_ids", "TYPE_INT64", (window,)),
-        ("negative_ids", "TYPE_INT64", (window,)),
-        ("seeds", "TYPE_INT64", (-1,)),
-        ("steps", "TYPE_INT32", (1,)),
-        ("guidance_scale", "TYPE_FP32", (1,)),
-    ]
-    optional: list[Tensor] = [
-        ("placeholder_positions", "TYPE_INT32", (-1,)),
-        ("placeholder_identities", "TYPE_INT32", (-1,)),
-        ("identities", "TYPE_FP32", (-1, bundle.stages, 2, bundle.token_width)),
-    ]
-    outputs: list[Tensor] = [
-        ("progress", "TYPE_INT32", (2,)),
-        ("image", "TYPE_UINT8", (-1, -1, 3)),
-        ("image_index", "TYPE_INT32", (1,)),
-    ]
-    config = [
-        *_head("sampler"),
-        "model_transaction_policy { decoupled: true }",
-        *_tensors("input", inputs),
-        *_tensors("input", optional, optional=True),
-        *_tensors("output", outputs),
-    ]
-    _write(models / "sampler", config, SAMPLER_ENTRY)
+def add_sampler(models: Path) -> None:
+    """Adds the sampler, which tells Triton its tensors itself."""
+    _write(models / "sampler", _head("sampler"), SAMPLER_ENTRY)
 
 
 def _by_gpu(files: list[Path]) -> dict[str, str]:
@@ -117,10 +91,9 @@ def _head(name: str, *, on_gpu: bool = False) -> list[str]:
     ]
 
 
-def _tensors(kind: str, tensors: list[Tensor], *, optional: bool = False) -> list[str]:
-    suffix = " optional: true" if optional else ""
+def _tensors(kind: str, tensors: list[Tensor]) -> list[str]:
     return [
-        f'{kind} {{ name: "{name}" data_type: {data_type} dims: {list(dims)}{suffix} }}'
+        f'{kind} {{ name: "{name}" data_type: {data_type} dims: {list(dims)} }}'
         for name, data_type, dims in tensors
     ]
 

@@ -1,9 +1,10 @@
 """Is there enough disk and memory? Asked before the work, for it takes long to find out."""
 
+import math
 import shutil
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from basemodel.source import WEIGHTS
 from export.supported import ExportError
@@ -49,14 +50,13 @@ def require_room(directory: Path, disk: Path, precision: Precision) -> None:
 
 
 def _numbers(weights: Path) -> int:
-    total = 0
-    with safe_open(weights, "np") as file:
-        for name in file.keys():  # noqa: SIM118 (not a mapping)
-            count = 1
-            for side in file.get_slice(name).get_shape():
-                count *= side
-            total += count
-    return total
+    """How many numbers a file of weights holds, from its header."""
+    try:
+        with safe_open(weights, "np") as file:
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+    except SafetensorError as error:
+        raise ExportError(f"{weights} can't be read: {error}") from error
+    return sum(math.prod(shape) for shape in shapes)
 
 
 def _existing(path: Path) -> Path:

@@ -46,6 +46,12 @@ def bundle(
 
 
 @pytest.fixture(scope="session")
+def embedded_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where exports of the embedded checkpoint keep their ONNX files for one another."""
+    return tmp_path_factory.mktemp("embedded") / "work"
+
+
+@pytest.fixture(scope="session")
 def triton(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     with TritonServer(bundle, tmp_path_factory.mktemp("triton"), threads=1) as server:
         yield server

@@ -24,10 +24,13 @@ SECONDS = 5  # for one picture, on a CPU
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("embedded") / "bundle"
+def exported(tmp_path_factory: pytest.TempPathFactory, embedded_work: Path) -> Path:
+    out = tmp_path_factory.mktemp("embedded-bundle") / "bundle"
     result = subprocess.run(
-        [sys.executable, "-m", "export", "--checkpoint", CHECKPOINT, "--out", str(out)],
+        [
+            *(sys.executable, "-m", "export", "--checkpoint", CHECKPOINT, "--out", str(out)),
+            *("--work", str(embedded_work)),
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,9 @@
-"""A tiny Stable Diffusion 1.x with random weights: the shape of the real thing, at no cost."""
+"""A tiny Stable Diffusion with random weights: the shape of the real thing, at no cost."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
@@ -15,18 +16,25 @@ TEXT_WINDOW = 77
 
 
 def write_random_checkpoint(
-    path: Path, *, seed: int = 0, initial_words: Sequence[str] | None = None
+    path: Path,
+    *,
+    seed: int = 0,
+    initial_words: Sequence[str] | None = None,
+    generation: Literal[1, 2] = 1,
 ) -> Path:
-    """Writes a diffusers directory of SD 1.x's shape: four levels, 77 tokens, 64x64 pictures.
+    """Writes a diffusers directory of SD's shape: four levels, 77 tokens, 64x64 pictures.
 
     Args:
         path: the directory to write.
         seed: of the weights.
+        generation: SD 2.x differs from 1.x in the number of heads at each level, in linear
+            projections, in attention that is upcast, and in what it predicts.
         initial_words: written to ``likeness.json`` as words known for ``person``; None: no file.
 
     Returns:
         ``path``.
     """
+    second = generation == 2
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         tokenizer = build_tokenizer(TEXT_WINDOW)
@@ -41,13 +49,16 @@ def write_random_checkpoint(
                 bos_token_id=tokenizer.bos_token_id,
                 eos_token_id=tokenizer.eos_token_id,
                 pad_token_id=tokenizer.pad_token_id,
+                hidden_act="gelu" if second else "quick_gelu",
             )
         )
         unet = UNet2DConditionModel(
             sample_size=8,
             block_out_channels=(16, 16, 16, 16),
             layers_per_block=1,
-            attention_head_dim=4,
+            attention_head_dim=(2, 4, 4, 4) if second else 4,
+            use_linear_projection=second,
+            upcast_attention=second,
             norm_num_groups=8,
             cross_attention_dim=TEXT_WIDTH,
         )
@@ -65,6 +76,7 @@ def write_random_checkpoint(
         set_alpha_to_one=False,
         skip_prk_steps=True,
         steps_offset=1,
+        prediction_type="v_prediction" if second else "epsilon",
     )
     parts = {
         "tokenizer": ("transformers", tokenizer),

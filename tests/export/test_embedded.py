@@ -1,0 +1,131 @@
+"""The embedded checkpoint on every engine: the same pictures, and engines for GPUs compiled."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+from export.check import check_engines
+from export.runtimes import Runtime, load
+from export.target import Target
+from export.tensorrt_library import library
+from faceworld.judges import Judges
+from identity import STAGES, ServingBundle
+
+CHECKPOINT = os.environ.get("LIKENESS_BASE_MODEL", "faceworld/checkpoint")
+CPU_ENGINES = ["openvino", "onnxruntime"]
+PROMPTS = ["a photo of the face of a person", "a man with a blue hat", "an old woman on a beach"]
+STEPS = 20
+GUIDANCE = 7.5
+LEVELS = 1  # uint8 levels by which engines may differ
+SCORES = 5e-3  # by which the judges' cosines may
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def export(embedded_work: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Exports for a target; ONNX files are shared."""
+
+    def run(target: str) -> Path:
+        out = tmp_path_factory.mktemp(target) / "bundle"
+        result = subprocess.run(
+            [
+                *(sys.executable, "-m", "export", "--checkpoint", CHECKPOINT, "--out", str(out)),
+                *("--target", target, "--precision", "fp32", "--work", str(embedded_work)),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return out
+
+    return run
+
+
+def by_diffusers(prompts: list[str]) -> Pixels:
+    pipeline = StableDiffusionPipeline.from_pretrained(CHECKPOINT)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return np.stack(
+        [
+            np.asarray(
+                pipeline(
+                    prompt,
+                    num_inference_steps=STEPS,
+                    guidance_scale=GUIDANCE,
+                    generator=torch.Generator("cpu").manual_seed(seed),
+                ).images[0]
+            )
+            for seed, prompt in enumerate(prompts)
+        ]
+    )
+
+
+def by_engine(directory: Path, engine: str, prompts: list[str]) -> Pixels:
+    """The method's loop in its plainest form, all prompts in one batch."""
+    bundle = ServingBundle.load(directory)
+    tokenize = bundle.tokenizer(directory)
+    models: dict[str, Runtime] = {
+        name: load(engine, directory / "models" / name / "1", threads=1)
+        for name in ("text_encoder", "unet", "vae_decoder")
+    }
+    ids = np.stack([tokenize(prompt).token_ids for prompt in [""] * len(prompts) + prompts])
+    words = np.load(directory / "token_embeddings.npy")[ids]
+    features = models["text_encoder"]({"embeddings": words})
+    both = np.concatenate([features, features], axis=-1)
+    conditioning = {f"prompt_embeds_{stage}": both for stage in range(STAGES)}
+    scheduler = DDIMScheduler.from_config(json.loads((directory / "scheduler.json").read_text()))
+    scheduler.set_timesteps(STEPS)
+    shape = (1, bundle.latent_channels, bundle.latent_height, bundle.latent_width)
+    latents = torch.cat(
+        [
+            torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
+            for seed in range(len(prompts))
+        ]
+    )
+    for timestep in scheduler.timesteps:
+        noise = models["unet"](
+            {
+                "sample": torch.cat([latents, latents]).numpy(),
+                "timestep": np.full(2 * len(prompts), float(timestep), np.float32),
+                **conditioning,
+            }
+        )
+        plain, prompted = torch.from_numpy(noise).chunk(2)
+        guided = plain + GUIDANCE * (prompted - plain)
+        latents = scheduler.step(guided, timestep, latents).prev_sample
+    images = models["vae_decoder"]({"latents": (latents / bundle.scaling_factor).numpy()})
+    pixels = np.clip(images / 2 + 0.5, 0, 1).transpose(0, 2, 3, 1)
+    return np.asarray((pixels * 255).round(), np.uint8)
+
+
+def test_engines_draw_what_diffusers_draws(export: Callable[[str], Path]) -> None:
+    pictures = {"diffusers": by_diffusers(PROMPTS)}
+    for engine in CPU_ENGINES:
+        pictures[engine] = by_engine(export(engine), engine, PROMPTS)
+    judges = Judges.load(Path(CHECKPOINT) / "judges")
+    expected = pictures["diffusers"]
+    for engine in CPU_ENGINES:
+        drawn = pictures[engine]
+        levels = np.abs(drawn.astype(int) - expected.astype(int)).max()
+        prompt = np.abs(judges.clip_score(drawn, PROMPTS) - judges.clip_score(expected, PROMPTS))
+        faces = judges.identity_embedding(drawn) * judges.identity_embedding(expected)
+        print(f"{engine}: {levels} levels, CLIP {prompt.max():.1e}, ID {faces.sum(1).min():.6f}")
+        assert levels <= LEVELS
+        assert prompt.max() <= SCORES
+        assert faces.sum(1).min() >= 1 - SCORES
+
+
+def test_compiles_for_gpus(export: Callable[[str], Path]) -> None:
+    out = export("tensorrt-rtx")
+    assert check_engines(out, library(Target.TENSORRT_RTX).version, "8.9") == 4
