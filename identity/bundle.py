@@ -4,6 +4,7 @@
 
     bundle/
       bundle.json            this description
+      export.json            what it was made with, and how long each phase took
       tokenizer.json         the base model's tokenizer
       token_embeddings.npy   [vocabulary, D] float32
       latent_rgb.npy         [C + 1, 3] float32: previews, ``[z, 1] @ it`` is about RGB in [0, 1]
