@@ -9,6 +9,8 @@
       timing.json     seconds per identity, of `--experiments timing`
       plots/          lambda.png, kv-count.png
       pairs/          two people in one picture, of `--experiments pairs`: :mod:`evaluation.pairs`
+      gallery.npy     [256, E] faces of the source images of people from `first` on: with the raw
+                      scores, all that figures are computed from
       sources/0007.png                     the one image that person 7 is learned from
       identities/<key>/0007.safetensors    person 7 as a method learned it; its `training` record
                                            has `config`, `seconds`, `losses` [steps, 3]: its total,

@@ -1,5 +1,6 @@
 """A whole evaluation: checks what is asked for, does what is missing, writes tables and plots."""
 
+import io
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
     claimed = settings.to_json(base, judge, people)
     folder.claim(claimed)
     out.mkdir(parents=True, exist_ok=True)
-    sources = judge.faces(gallery(people, settings.first))[0]
+    sources = _gallery(folder, judge, people, settings.first)
     nothing: dict[str, Any] = {"experiments": {}, "identities": 0, "seeds": 0}
     kept = folder.suite if folder.exists() else nothing
     shown = {*suite.chosen, *kept["experiments"]}
@@ -102,6 +103,17 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
     if suite.draw:
         _draw(suite, base, judge, people, folder, progress)
     return write_results(Folder(out), sources)
+
+
+def _gallery(folder: Folder, judge: Judge, people: People, first: int) -> Floats:
+    """``[G, E]`` faces of the gallery, kept in ``gallery.npy``."""
+    path = folder.root / "gallery.npy"
+    if not path.exists() or not folder.exists():  # without suite.json nobody knows whose they are
+        buffer = io.BytesIO()
+        np.save(buffer, judge.faces(gallery(people, first))[0])
+        write_atomically(path, buffer.getvalue())
+    faces: Floats = np.load(path)
+    return faces
 
 
 def _draw(

@@ -93,19 +93,9 @@ def test_from_people_to_tables_and_on_to_more_people(checkpoint: Path, tmp_path:
     made.pop(lost)
     assert made == {path: path.stat().st_mtime_ns for path in made}
 
-
-@pytest.mark.parametrize(
-    ("other", "name"),
-    [({"first": 5}, "first"), ({"sampling": SamplingSettings(steps=3)}, "sampling")],
-)
-def test_results_of_other_settings_are_not_mixed(
-    checkpoint: Path, tmp_path: Path, other: dict[str, Any], name: str
-) -> None:
-    nothing = dataclasses.replace(suite(checkpoint, identities=1), chosen=(), timed=())
-    run(nothing, tmp_path, lambda *_: None)
-    changed = dataclasses.replace(nothing, settings=settings(checkpoint, **other))
-    with pytest.raises(EvaluationError, match=f"results of another {name}"):
-        run(changed, tmp_path, lambda *_: None)
+    other = settings(checkpoint, sampling=SamplingSettings(steps=3))
+    with pytest.raises(EvaluationError, match="holds results of another sampling"):
+        run(dataclasses.replace(suite(checkpoint), settings=other), tmp_path, lambda *_: None)
 
 
 def _alive(group: int) -> bool:
