@@ -18,7 +18,7 @@ def labels(class_noun: str) -> dict[str, str]:
     named = {PLAIN: f"“{class_noun}”"}
     for experiment in EXPERIMENTS.values():
         for label, method in experiment.rows.items():
-            named.setdefault(method, label)
+            named.setdefault(method, label.replace("`", ""))
     return named
 
 

@@ -36,6 +36,7 @@ def build(results: Results) -> dict[str, Any] | None:
             for each in findings(scores, series)
         ],
         "series": [_series(results, scope, table, key, each) for key, each in series.items()],
+        "people": min(_PEOPLE, len(scope["people"])),
         "measures": list(MEASURES.values()),
         "plot": _dial(table[table["series"] == "strength"]),
         "scope": f"{len(scope['people'])} people, {len(scope['prompts'])} prompts, "

@@ -1,22 +1,23 @@
-"""The paper's tables at this evaluation's scale, and where each method stands between them."""
+"""The paper's tables at this evaluation's scale, and all methods in one plot."""
 
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from evaluation.report import inline
-from evaluation.report.figures import Cell, Estimate, count, difference, estimate
+from evaluation.report.figures import Cell, Estimate, count, difference, estimate, rows_of
 from evaluation.report.results import Results
 from evaluation.tables import COLUMNS
 
 _OTHER = ("Prompt", "ID", "ID(P)", "*ID(F)", "Detect", "nearest of 256")
 _COMPARED = ("Prompt", "ID", "ID(P)", "*ID(F)", "Detect")
 _SWEEPS = {"lambda", "kv-count"}  # shown as plots
-_PLACED = ("table1", "table3")
+_PLACED = ("table1", "table3")  # the methods of both are one plot
+_PANELS = {"Prompt": "cosine of picture and text", "ID(P)": "cosine with the source, or 0"}
 
 
 def build(results: Results) -> dict[str, Any] | None:
-    """Tables of all experiments but the sweeps, and Prompt against ID(P) as a plot."""
+    """Tables of all experiments but the sweeps, and Prompt and ID(P) as a plot."""
     figures = results.tables
     if figures is None:
         return None
@@ -37,31 +38,29 @@ def build(results: Results) -> dict[str, Any] | None:
         )
     if not tables:
         return None
-    placed = {
-        row["label"]: row["figures"]
-        for name in _PLACED
-        for row in figures["experiments"].get(name, {"rows": []})["rows"]
-    }
-    plot = trade_off(placed) if placed else None
-    return {"tables": tables, "plot": plot, "ceiling": figures["ceiling"]}
+    return {"tables": tables, "plot": _plot(figures), "ceiling": figures["ceiling"]}
 
 
-def trade_off(placed: dict[str, dict[str, Estimate]]) -> str:
-    """Prompt against ID, each method a point with the intervals of both."""
+def _plot(figures: dict[str, Any]) -> str | None:
+    """Prompt and ID of every method of the tables, with their intervals."""
+    placed = {row["method"]: row for name in _PLACED for row in rows_of(figures, name)}
+    if not placed:
+        return None
+    default = next(row["method"] for name in _PLACED for row in rows_of(figures, name))
     with inline.style():
-        figure = Figure(figsize=(6.4, 4))
-        axes = figure.subplots()
-        for number, (label, row) in enumerate(placed.items()):
-            x, y = row["Prompt"], row["ID"]
-            colour = inline.SECOND if number else inline.ACCENT
-            axes.errorbar(
-                x[0], y[0], xerr=reach(x), yerr=reach(y), marker="o", color=colour, elinewidth=1
-            )
-            axes.annotate(
-                label, (x[0], y[0]), xytext=(6, 5), textcoords="offset points", fontsize=10
-            )
-        axes.set(xlabel="Prompt: cosine of picture and text", ylabel="ID: cosine with the source")
-        axes.margins(x=0.25, y=0.15)
+        figure = Figure(figsize=(7.2, 0.9 + 0.36 * len(placed)))
+        panels = figure.subplots(1, len(_PANELS), sharey=True)
+        for axes, (name, meaning) in zip(panels, _PANELS.items(), strict=True):
+            for place, (method, row) in enumerate(placed.items()):
+                value = row["figures"][name]
+                colour = inline.ACCENT if method == default else inline.SECOND
+                axes.errorbar(value[0], place, xerr=reach(value), marker="o", color=colour)
+            axes.set(title=name, xlabel=meaning)
+            axes.grid(axis="y", visible=False)
+        panels[0].set_yticks(
+            range(len(placed)), [row["label"].replace("`", "") for row in placed.values()]
+        )
+        panels[0].invert_yaxis()
         return inline.plot(figure)
 
 

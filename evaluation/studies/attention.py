@@ -9,7 +9,6 @@ from torch import Tensor
 
 from basemodel import AttentionMaps, stage_means
 from evaluation.denoiser import torch_denoiser
-from evaluation.methods import METHODS
 from evaluation.sampling import Pictures, draw, identity_conditioning, seed_of
 from evaluation.scores import PLAIN
 from evaluation.studies.bench import Advance, Bench
@@ -41,7 +40,7 @@ def study(bench: Bench, advance: Advance) -> None:
 
 def _recorded(bench: Bench, number: int) -> bytes:
     identities = {PLAIN: bench.noun.expand(1, 2, -1)} | {
-        name: bench.learned(METHODS[name], [number])[0] for name in _METHODS
+        name: bench.learned(name, [number])[0] for name in _METHODS
     }
     drawn = [_draw(bench, tokens) for tokens in identities.values()]
     words = _token_texts(bench)

@@ -1,10 +1,9 @@
 """What every study works with, and how it learns and draws."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -18,10 +17,10 @@ from evaluation.denoiser import (
 )
 from evaluation.judges import Floats, Judge
 from evaluation.learning import learn
+from evaluation.methods import METHODS
 from evaluation.people import People
 from evaluation.sampling import Pictures, draw, identity_conditioning
 from evaluation.settings import Folder, Settings
-from evaluation.statistics import estimates
 from evaluation.workers import TOGETHER, device
 from trainer.config import TrainingConfig
 from trainer.tokens import class_noun_token
@@ -35,6 +34,7 @@ class Bench:
     """Model, judge and people of an evaluation, and its folder.
 
     Attributes:
+        methods: training configs by name, as in :data:`evaluation.methods.METHODS`.
         numbers: the people who are studied.
         seeds: pictures of each prompt.
     """
@@ -45,6 +45,7 @@ class Bench:
     denoise: Denoiser
     judge: Judge
     people: People
+    methods: Mapping[str, TrainingConfig]
     numbers: tuple[int, ...]
     seeds: int
 
@@ -54,14 +55,16 @@ class Bench:
         token = torch.tensor(class_noun_token(self.base, self.settings.class_noun))
         return token_embeddings(self.base.text_encoder, token.to(self.base.device)).cpu()
 
-    def learned(self, config: TrainingConfig, numbers: Sequence[int]) -> list[Tensor]:
+    def learned(self, method: str, numbers: Sequence[int]) -> list[Tensor]:
         """Tokens ``[S, 2, D]`` of the people; the evaluation's, or else learned now."""
         blocks = [numbers[first : first + TOGETHER] for first in range(0, len(numbers), TOGETHER)]
         noun = self.settings.class_noun
         return [
             tokens
             for block in blocks
-            for tokens in learn(self.base, config, noun, self.people, block, self.folder)
+            for tokens in learn(
+                self.base, self.methods[method], noun, self.people, block, self.folder
+            )
         ]
 
     def draw(self, prompt: str, tokens: Sequence[Tensor], seeds: Sequence[int]) -> Pictures:
@@ -96,13 +99,4 @@ def open_bench(settings: Settings, folder: Folder, people: int, seeds: int, thre
     else:
         denoise = torch_denoiser(base)
     numbers = tuple(range(settings.first, settings.first + people))
-    return Bench(settings, folder, base, denoise, judge, everybody, numbers, seeds)
-
-
-def means(per_person: pd.DataFrame) -> dict[str, float | None]:
-    """Mean of each column over people (rows), and ``_low`` and ``_high`` of its 95 % interval."""
-    return {
-        f"{name}{suffix}": value
-        for name, estimate in estimates(per_person).items()
-        for suffix, value in (("", estimate.mean), ("_low", estimate.low), ("_high", estimate.high))
-    }
+    return Bench(settings, folder, base, denoise, judge, everybody, METHODS, numbers, seeds)

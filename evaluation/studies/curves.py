@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from evaluation.learning import config_key
-from evaluation.methods import METHODS
 from evaluation.metrics import identity_score, similarity
 from evaluation.sampling import seed_of
-from evaluation.studies.bench import Advance, Bench, means
+from evaluation.studies.bench import Advance, Bench
+from evaluation.studies.tables import means
 from evaluation.workers import TOGETHER
 from trainer.config import TrainingConfig
 from trainer.loop import Training
@@ -32,9 +32,9 @@ def study(bench: Bench, advance: Advance) -> None:
     total = len(_METHODS) * (_MARKS + 1)
     for place, name in enumerate(_METHODS):
         before = place * (_MARKS + 1)
-        path = bench.folder.root / "curves" / f"{config_key(METHODS[name])}.csv"
+        path = bench.folder.root / "curves" / f"{config_key(bench.methods[name])}.csv"
         if not path.exists():
-            curve = _curve(bench, METHODS[name], lambda rows: advance(before + rows, total))  # noqa: B023
+            curve = _curve(bench, bench.methods[name], lambda rows: advance(before + rows, total))  # noqa: B023
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, curve.to_csv(index=False, float_format="%.6g").encode())
         advance(before + _MARKS + 1, total)

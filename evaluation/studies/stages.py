@@ -13,24 +13,23 @@ from torch import Tensor
 
 from evaluation.errors import EvaluationError
 from evaluation.learning import config_key
-from evaluation.methods import DEFAULT
 from evaluation.metrics import identity_score, similarity
 from evaluation.sampling import Pictures, seed_of
-from evaluation.studies.bench import Advance, Bench, means
+from evaluation.studies.bench import Advance, Bench
 from evaluation.studies.findings import findings
 from evaluation.studies.substitution import (
     Floats,
-    Series,
     layout_similarity,
     name_of,
     substitutions,
     surroundings_difference,
 )
-from evaluation.studies.tables import MEASURES, markdown, write_grid
+from evaluation.studies.tables import markdown, table_of, write_grid
 from evaluation.workers import write_strip
 from identity.strength import blend
 from trainer.process import write_atomically
 
+_METHOD = "5kv-all"
 _PROMPTS = (
     "a photo of the face of {}",
     "a photo of {} wearing a hat",
@@ -57,8 +56,10 @@ def study(bench: Bench, advance: Advance) -> None:
     """
     out = bench.folder.root / "stages"
     out.mkdir(exist_ok=True)
-    tokens = bench.learned(DEFAULT, bench.numbers)
-    scope = Scope(config_key(DEFAULT), bench.numbers, _PROMPTS, bench.seeds, len(tokens[0]))
+    tokens = bench.learned(_METHOD, bench.numbers)
+    scope = Scope(
+        config_key(bench.methods[_METHOD]), bench.numbers, _PROMPTS, bench.seeds, len(tokens[0])
+    )
     _claim(out / "settings.json", scope)
     series = substitutions(scope.stages)
     settings = {name_of(each): each for some in series.values() for each in some.strengths.values()}
@@ -71,7 +72,7 @@ def study(bench: Bench, advance: Advance) -> None:
         advance(len(drawn), len(settings))
     scores = _scores(bench, scope, drawn)
     write_atomically(out / "scores.csv", scores.to_csv(index=False, float_format="%.5f").encode())
-    table = _table(scores, series)
+    table = table_of(scores, series)
     write_atomically(out / "table.csv", table.to_csv(index=False, float_format="%.4f").encode())
     read = markdown(table, series, findings(scores, series))
     write_atomically(out / "table.md", read.encode())
@@ -129,14 +130,3 @@ def _scores(bench: Bench, scope: Scope, drawn: Mapping[str, Pictures]) -> pd.Dat
         }
         tables.append(places.assign(setting=name, detect=detected.astype(int), **measured))
     return pd.concat(tables, ignore_index=True)
-
-
-def _table(scores: pd.DataFrame, series: Mapping[str, Series]) -> pd.DataFrame:
-    """One row per series and setting: mean, low and high of every measure."""
-    per_person = scores.groupby(["setting", "person"])[list(MEASURES)].mean()
-    return pd.DataFrame(
-        {"series": key, "label": label, "setting": name_of(strength)}
-        | means(per_person.loc[name_of(strength)])
-        for key, each in series.items()
-        for label, strength in each.strengths.items()
-    )

@@ -9,12 +9,33 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from evaluation.sampling import Pictures
+from evaluation.statistics import estimates
 from evaluation.studies.findings import Finding
 from evaluation.studies.substitution import Series, name_of
 
 MEASURES = {"id": "ID", "score": "Prompt", "layout": "Layout", "surroundings": "Surroundings"}
 """Cosine with the source image and with the text; likeness of the layout, and difference of the
 surroundings, to the class noun's picture with the same seed."""
+
+
+def means(per_person: pd.DataFrame) -> dict[str, float | None]:
+    """Mean of each column over people (rows), and ``_low`` and ``_high`` of its 95 % interval."""
+    return {
+        f"{name}{suffix}": value
+        for name, estimate in estimates(per_person).items()
+        for suffix, value in (("", estimate.mean), ("_low", estimate.low), ("_high", estimate.high))
+    }
+
+
+def table_of(scores: pd.DataFrame, series: Mapping[str, Series]) -> pd.DataFrame:
+    """One row per series and setting: mean, low and high of every measure."""
+    per_person = scores.groupby(["setting", "person"])[list(MEASURES)].mean()
+    return pd.DataFrame(
+        {"series": key, "label": label, "setting": name_of(strength)}
+        | means(per_person.loc[name_of(strength)])
+        for key, each in series.items()
+        for label, strength in each.strengths.items()
+    )
 
 
 def markdown(table: pd.DataFrame, series: Mapping[str, Series], found: Sequence[Finding]) -> str:
