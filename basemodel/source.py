@@ -1,6 +1,7 @@
 """Where a base model's files lie, and the digest that names it."""
 
 import hashlib
+import json
 from pathlib import Path
 
 WEIGHTS = (
@@ -14,6 +15,12 @@ CONFIGS = (
     "unet/config.json",
     "vae/config.json",
 )
+KINDS = {
+    "text_encoder/config.json": ("architectures", ["CLIPTextModel"]),
+    "unet/config.json": ("_class_name", "UNet2DConditionModel"),
+    "vae/config.json": ("_class_name", "AutoencoderKL"),
+}
+"""What the parts of Stable Diffusion 1.x and 2.x call themselves."""
 TOKENIZER = (
     "tokenizer/merges.txt",
     "tokenizer/special_tokens_map.json",
@@ -33,7 +40,8 @@ def resolve(source: str | Path) -> Path:
     """The local directory of a base model; a hub id is downloaded (or found in the hub's cache).
 
     Raises:
-        BaseModelError: neither a directory nor a hub id, or a needed file is missing.
+        BaseModelError: neither a directory nor a hub id, a needed file is missing, or a part is of
+            another kind; the message names file and field.
     """
     path = Path(source)
     if not path.is_dir():
@@ -41,6 +49,13 @@ def resolve(source: str | Path) -> Path:
     missing = [name for name in (*WEIGHTS, *CONFIGS) if not (path / name).is_file()]
     if missing:
         raise BaseModelError(f"{source}: no {missing[0]}; a base model is a diffusers directory")
+    for name, (field, kind) in KINDS.items():
+        try:
+            found = json.loads((path / name).read_text()).get(field, kind)
+        except (json.JSONDecodeError, AttributeError) as error:
+            raise BaseModelError(f"{source}: {name} can't be read: {error}") from error
+        if found != kind:
+            raise BaseModelError(f"{source}: {name}: {field} {found} is not supported, only {kind}")
     return path
 
 

@@ -136,6 +136,7 @@ def _build(directory: Path, out: Path, settings: "Settings", work: Path) -> "Ser
         TextColumn("{task.completed}/{task.total} {task.description}"),
         TimeElapsedColumn(),
         console=Console(stderr=True),
+        transient=True,
     ) as bar:
         task = bar.add_task("base model", total=PHASES)
 

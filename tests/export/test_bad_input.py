@@ -53,12 +53,40 @@ def test_weights_that_are_cut_short(exported_checkpoint: Path, tmp_path: Path, n
     assert name in export_fails(broken, tmp_path / "bundle")
 
 
-def test_a_model_of_another_architecture(exported_checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("unet", {"cross_attention_dim": 48}, "unet"),
+        (
+            "unet",
+            {"_class_name": "UNet3D"},
+            "unet/config.json: _class_name UNet3D is not supported",
+        ),
+        (
+            "vae",
+            {"_class_name": "VQModel"},
+            "vae/config.json: _class_name VQModel is not supported",
+        ),
+        (
+            "text_encoder",
+            {"architectures": ["T5EncoderModel"]},
+            "text_encoder/config.json: architectures ['T5EncoderModel'] is not supported",
+        ),
+    ],
+)
+def test_a_model_of_another_architecture(
+    exported_checkpoint: Path, tmp_path: Path, name: str, change: dict[str, object], message: str
+) -> None:
     other = shutil.copytree(exported_checkpoint, tmp_path / "other")
-    config = json.loads((other / "unet/config.json").read_text())
-    (other / "unet/config.json").write_text(json.dumps(config | {"cross_attention_dim": 48}))
-    line = export_fails(other, tmp_path / "bundle")
-    assert "unet" in line.lower() or "U-Net" in line
+    config = other / name / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    assert message in export_fails(other, tmp_path / "bundle")
+
+
+def test_a_config_that_is_no_json(exported_checkpoint: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(exported_checkpoint, tmp_path / "other")
+    (other / "vae/config.json").write_text("{")
+    assert "vae/config.json can't be read" in export_fails(other, tmp_path / "bundle")
 
 
 def sparse_checkpoint(folder: Path, unet_parameters: int) -> Path:
