@@ -72,6 +72,7 @@ def openvino_denoiser(path: Path, threads: int) -> Denoiser:
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,  # or all workers share the first core
         },
     )
 

@@ -37,7 +37,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vision = CLIPVisionConfig(image_size=32, patch_size=16, **sizes, **heads)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        config = CLIPConfig(text.to_dict(), vision.to_dict(), projection_dim=8)
+        config = CLIPConfig(
+            text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=8
+        )
         CLIPModel(config).save_pretrained(path)
     images = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     CLIPProcessor(images, tokenizer).save_pretrained(path)

@@ -72,4 +72,4 @@ def test_an_identity_of_class_nouns_is_the_class_noun(base: BaseModel) -> None:
 def test_seeds_differ_by_prompt_and_index_and_stay_what_they_are() -> None:
     seeds = {seed_of(prompt, index) for prompt in ("a", "b", "c") for index in range(4)}
     assert len(seeds) == 12
-    assert seed_of("a photo of {}", 0) == 4036186617
+    assert seed_of("a photo of {}", 0) == 1608099438
