@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from client.client import DEFAULT_ADDRESS, LikenessClient
+from client.generation import PriorityName, SchedulerName
 from client.json_output import JsonOutput
 from client.names import IDENTITIES, OPERATIONS, placeholder_bindings, resource_name
+from client.options import parse_bindings, parse_strengths
 from client.output import Output
 from client.pictures import picture_stem, save_picture
 from client.run import CommandRunner
 from client.terminal_output import TerminalOutput
 from client.training import TrainingUpdate
-from likeness.v1.generation_service_pb2 import GeneratedImage
+from likeness.v1.generation_service_pb2 import GeneratedImage, GenerationProgress
 
 app = typer.Typer(
     help="Learn a likeness from one image and draw it anywhere.",
@@ -75,11 +77,29 @@ def generate(
             metavar="WORD=IDENTITY", help="What <WORD> stands for; identities/WORD if not given."
         ),
     ] = None,
+    scheduler: Annotated[SchedulerName | None, typer.Option(help="The solver.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD=0..1",
+            help="How much of the identity to draw; with commas, for each stage.",
+        ),
+    ] = None,
+    init_image: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A picture to start from.")
+    ] = None,
+    init_strength: Annotated[
+        float | None, typer.Option(help="How far to depart from it, up to 1.")
+    ] = None,
+    priority: Annotated[PriorityName | None, typer.Option(help="Whose turn it is.")] = None,
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:
     """Draw pictures. Ctrl-C cancels the drawing."""
-    bindings = placeholder_bindings(prompt) | _parse_bindings(identity or [])
+    bindings = placeholder_bindings(prompt) | parse_bindings(identity or [])
+    strengths = parse_strengths(strength or [])
     output = _output(as_json)
 
     async def draw(client: LikenessClient) -> None:
@@ -91,11 +111,18 @@ def generate(
             steps=steps,
             guidance_scale=guidance,
             seed=seed,
+            scheduler=scheduler,
+            width=width,
+            height=height,
+            strengths=strengths,
+            init_image=init_image,
+            init_strength=init_strength,
+            priority=priority,
         ):
             if isinstance(event, GeneratedImage):
                 stem = picture_stem(prompt, event.seed)
                 output.picture_saved(save_picture(out, stem, event.data, event.mime_type), event)
-            else:
+            elif isinstance(event, GenerationProgress):
                 output.generation_progress(event)
 
     CommandRunner(output, address).run(draw)
@@ -157,17 +184,6 @@ def delete(
 
 def _output(as_json: bool) -> Output:
     return JsonOutput() if as_json else TerminalOutput()
-
-
-def _parse_bindings(texts: list[str]) -> dict[str, str]:
-    """`ann=identities/x` as a binding. Raises `typer.BadParameter`."""
-    bindings = {}
-    for text in texts:
-        word, equals, name = text.partition("=")
-        if not (word and equals and name):
-            raise typer.BadParameter(f"{text!r} is not WORD=IDENTITY", param_hint="--identity")
-        bindings[word.strip("<>")] = name
-    return bindings
 
 
 def main() -> None:

@@ -21,6 +21,13 @@ from likeness.v1 import generation_service_pb2_grpc as generation_grpc
 from likeness.v1 import identity_service_pb2 as pb
 from likeness.v1 import identity_service_pb2_grpc as identity_grpc
 
+GenerationEvent = (
+    generation_pb.GenerationProgress
+    | generation_pb.GenerationPreview
+    | generation_pb.GeneratedImage
+)
+"""What `stream_generate` yields."""
+
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 _WAIT_SECONDS = 60  # of one WaitOperation call
@@ -182,20 +189,24 @@ class LikenessClient:
         prompt: str,
         identities: Mapping[str, str] | None = None,
         *,
+        preview_every: int | None = None,
         deadline: float | None = None,
         **drawing: Unpack[Drawing],
-    ) -> AsyncIterator[generation_pb.GenerationProgress | generation_pb.GeneratedImage]:
+    ) -> AsyncIterator[GenerationEvent]:
         """Draws pictures and yields each as soon as it is finished, with progress on the way.
 
-        Whoever stops listening cancels the drawing. Arguments as for `generate`.
+        Whoever stops listening cancels the drawing. Arguments as for `generate`, and:
+
+        Args:
+            preview_every: steps between two previews of a picture; none if None.
         """
         spec = generation_spec(prompt, identities, drawing)
         with readable_errors(self.address):
-            request = generation_pb.StreamGenerateRequest(spec=spec)
+            request = generation_pb.StreamGenerateRequest(spec=spec, preview_every=preview_every)
             call = self._generation.StreamGenerate(request, timeout=deadline)
             try:
                 async for response in call:
-                    yield response.image if response.HasField("image") else response.progress
+                    yield getattr(response, response.WhichOneof("event"))
             finally:
                 call.cancel()
 

@@ -30,7 +30,10 @@ class JsonOutput:
         _line({"event": "finished", "identity": identity_record(identity)})
 
     def generation_progress(self, progress: generation_pb.GenerationProgress) -> None:
-        _line({"event": "progress", "step": progress.step, "total_steps": progress.total_steps})
+        record = {"event": "progress", "step": progress.step, "total_steps": progress.total_steps}
+        if progress.queue_position:
+            record["queue_position"] = progress.queue_position
+        _line(record)
 
     def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
         _line(

@@ -83,7 +83,9 @@ class TerminalOutput:
         self._messages.print(f'Draw it: likeness generate "a photo of <{name}>" --out pictures')
 
     def generation_progress(self, progress: generation_pb.GenerationProgress) -> None:
-        self.advance("Drawing", progress.step, progress.total_steps)
+        place = progress.queue_position
+        waiting = f"number {place} in the queue" if place else ""
+        self.advance("Drawing", progress.step, progress.total_steps, waiting)
 
     def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
         size = f"{picture.width}x{picture.height}"

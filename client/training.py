@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-import grpc
 from google.longrunning import operations_pb2
 
-from client.errors import FieldViolation, LikenessError
+from client.errors import LikenessError
+from client.images import image_bytes
 from likeness.v1 import identity_service_pb2 as pb
-
-MAX_IMAGE_BYTES = 16 * 2**20
-"""The API's limit, seen to here as well: what gRPC says of a larger request helps nobody."""
 
 
 class Lesson(TypedDict, total=False):
@@ -40,14 +37,9 @@ def train_request(
         LikenessError: the image is larger than the service takes.
         OSError: the file can't be read.
     """
-    size = len(image) if isinstance(image, bytes) else Path(image).stat().st_size
-    if size > MAX_IMAGE_BYTES:
-        violation = FieldViolation("image", f"has {size} bytes, the limit is {MAX_IMAGE_BYTES}")
-        message = f"{violation.field}: {violation.description}"
-        raise LikenessError(grpc.StatusCode.INVALID_ARGUMENT, message, (violation,))
     return pb.TrainIdentityRequest(
         identity_id=identity_id,
-        image=image if isinstance(image, bytes) else Path(image).read_bytes(),
+        image=image_bytes("image", image),
         class_noun=lesson.get("class_noun", ""),
         preset=lesson.get("preset", ""),
         seed=lesson.get("seed", 0),

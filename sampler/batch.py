@@ -1,4 +1,4 @@
-"""Which pictures share the next step, and the U-Net's inputs for them."""
+"""The U-Net's inputs of a step, and its answer, row by row."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,6 @@ import numpy as np
 
 from sampler.engine import Array
 from sampler.picture import Picture
-
-
-def choose(requests: Sequence[Sequence[Picture]], max_rows: int) -> list[Picture]:
-    """Pictures of the next step, in turns: the first of each request, then the second of each.
-
-    Args:
-        requests: the unfinished pictures of each request; whose turn comes first stands first.
-        max_rows: rows that the batch may take.
-
-    Returns:
-        The chosen pictures; their rows do not exceed ``max_rows``.
-    """
-    chosen: list[Picture] = []
-    rows = 0
-    for turn in range(max(map(len, requests), default=0)):
-        for pictures in requests:
-            if turn < len(pictures) and rows + pictures[turn].rows <= max_rows:
-                chosen.append(pictures[turn])
-                rows += pictures[turn].rows
-    return chosen
 
 
 def assemble(pictures: Sequence[Picture]) -> dict[str, Array]:

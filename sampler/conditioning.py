@@ -1,13 +1,15 @@
 """Text features of a prompt: per stage, keys and values (paper Fig. 5), in one encoder call."""
 
-from collections import OrderedDict
-from collections.abc import Hashable
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from identity import ServingBundle, place_identities
+from identity import Placeholder, ServingBundle, place_identities
+from sampler.batcher import Batcher
+from sampler.cache import ByteCache
 from sampler.engine import Engine
 from sampler.request import SamplingRequest
 
@@ -28,13 +30,13 @@ class Conditioning:
 
 
 class Conditioner:
-    """Encodes prompts, and remembers those used last.
+    """Encodes prompts, those that come together in one call, and remembers the last ones.
 
     Args:
         bundle: sizes of the text encoder.
         token_embeddings: ``[vocabulary, D]``.
         engine: runs ``text_encoder``.
-        capacity: prompts that are remembered.
+        cache: features by what they were made of.
     """
 
     def __init__(
@@ -42,13 +44,14 @@ class Conditioner:
         bundle: ServingBundle,
         token_embeddings: npt.NDArray[np.float32],
         engine: Engine,
-        capacity: int = 32,
+        cache: ByteCache,
     ) -> None:
         self._bundle = bundle
         self._token_embeddings = token_embeddings
         self._engine = engine
-        self._capacity = capacity
-        self._features: OrderedDict[Hashable, Features] = OrderedDict()
+        self._cache = cache
+        rows = max(bundle.max_rows, 2 * bundle.stages + 1)
+        self._encode = Batcher(self._encode_all, lambda each: (_rows(each), None), rows)
 
     async def __call__(self, request: SamplingRequest) -> Conditioning:
         """Features of the prompt and, for a guided request, of the negative prompt.
@@ -56,56 +59,61 @@ class Conditioner:
         One call with ``2 S + 1`` rows, or ``1 + 1`` for a prompt without identities; none if all
         is remembered. Raises :class:`sampler.engine.EngineError`.
         """
-        prompt_key = _key(request)
-        wanted = {prompt_key: self._sequences(request)}
+        keys = {"prompt": _key(request.prompt_ids, request.placeholders, request.identities)}
         if request.guided:
-            negative_key = request.negative_ids.tobytes()
-            wanted[negative_key] = self._token_embeddings[request.negative_ids][None, None]
-        features = {key: self._features[key] for key in wanted if key in self._features}
-        missing = {key: sequences for key, sequences in wanted.items() if key not in features}
+            keys["negative"] = _key(request.negative_ids)
+        features = {
+            part: found for part, key in keys.items() if (found := self._cache.get(key)) is not None
+        }
+        missing = [part for part in keys if part not in features]
         if missing:
-            features |= await self._encode(missing)
-        for key, value in features.items():
-            self._remember(key, value)
+            encoded = await self._encode([self._sequences(request, part) for part in missing])
+            for part, value in zip(missing, encoded, strict=True):
+                features[part] = value
+                self._cache.put(keys[part], value)
         return Conditioning(
-            prompt=self._for_every_stage(features[prompt_key]),
-            negative=self._for_every_stage(features[negative_key]) if request.guided else None,
+            prompt=self._for_every_stage(features["prompt"]),
+            negative=self._for_every_stage(features["negative"]) if request.guided else None,
         )
 
-    def _sequences(self, request: SamplingRequest) -> Features:
+    def _sequences(self, request: SamplingRequest, part: str) -> Features:
         """``[S, 2, L, D]`` token embeddings, or ``[1, 1, L, D]`` without identities."""
+        if part == "negative":
+            return self._token_embeddings[request.negative_ids][None, None]
         words = self._token_embeddings[request.prompt_ids]
         if not request.placeholders:
             return words[None, None]
         tokens = {str(row): identity for row, identity in enumerate(request.identities)}
         return place_identities(words, request.placeholders, tokens, self._bundle.stages)
 
-    async def _encode(self, missing: dict[Hashable, Features]) -> dict[Hashable, Features]:
-        rows = [each.reshape(-1, *each.shape[2:]) for each in missing.values()]
+    async def _encode_all(self, calls: Sequence[list[Features]]) -> list[list[Features]]:
+        sequences = [each for call in calls for each in call]
+        rows = [each.reshape(-1, *each.shape[2:]) for each in sequences]
         encoded = await self._engine(
             "text_encoder", {"embeddings": np.concatenate(rows)}, "features"
         )
-        parts = np.split(encoded, np.cumsum([len(each) for each in rows])[:-1])
-        return {
-            key: _side_by_side(part.reshape(sequences.shape))
-            for (key, sequences), part in zip(missing.items(), parts, strict=True)
-        }
+        parts = iter(np.split(encoded, np.cumsum([len(each) for each in rows])[:-1]))
+        return [[_side_by_side(next(parts).reshape(each.shape)) for each in call] for call in calls]
 
     def _for_every_stage(self, features: Features) -> Features:
         return np.broadcast_to(features, (self._bundle.stages, *features.shape[1:]))
 
-    def _remember(self, key: Hashable, features: Features) -> None:
-        self._features[key] = features
-        self._features.move_to_end(key)
-        if len(self._features) > self._capacity:
-            self._features.popitem(last=False)
+
+def _rows(sequences: list[Features]) -> int:
+    return sum(each.shape[0] * each.shape[1] for each in sequences)
 
 
-def _key(request: SamplingRequest) -> Hashable:
-    ids = request.prompt_ids.tobytes()
-    if not request.placeholders:
-        return ids
-    return ids, request.placeholders, request.identities.tobytes()
+def _key(
+    ids: npt.NDArray[np.int64],
+    placeholders: Sequence[Placeholder] = (),
+    identities: Features | None = None,
+) -> bytes:
+    """Digest of all that the encoder reads: words, and people with their strengths in place."""
+    digest = hashlib.blake2b(ids.tobytes(), digest_size=16)
+    if placeholders and identities is not None:
+        digest.update(repr(placeholders).encode())
+        digest.update(identities.tobytes())
+    return digest.digest()
 
 
 def _side_by_side(features: Features) -> Features:

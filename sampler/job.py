@@ -1,19 +1,23 @@
 """A request in flight: its pictures, who waits for it, and how it ends."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from sampler.pace import Pace
 from sampler.picture import Picture
-
-Pixels = npt.NDArray[np.uint8]
+from sampler.request import SamplingRequest
+from sampler.vae import Pixels
 
 
 class CancelledByCaller(Exception):  # noqa: N818  (not an error)
     """The caller no longer wants the answer."""
+
+
+class DeadlineMissedError(RuntimeError):
+    """The pictures can't be done in time, as fast as steps are."""
 
 
 class Caller(Protocol):
@@ -23,8 +27,13 @@ class Caller(Protocol):
         """Whether the answer is no longer wanted."""
         ...
 
-    def progress(self, done: int, total: int) -> None:
-        """Takes how many of all pictures' steps are done."""
+    def progress(self, done: int, total: int, queue_position: int) -> None:
+        """Takes how many of all pictures' steps are done; while none is, the place in the queue,
+        counted from 1."""
+        ...
+
+    def preview(self, index: int, steps_done: int, pixels: Pixels) -> None:
+        """Takes what a picture will look like ``[h, w, 3]``."""
         ...
 
     def picture(self, index: int, pixels: Pixels) -> None:
@@ -36,27 +45,71 @@ class Job:
     """A request in flight.
 
     Attributes:
-        pictures: those that are not denoised yet.
+        tenant, priority: see :class:`sampler.request.SamplingRequest`.
+        rank: when it came, in order.
+        latent_shape: ``(C, h, w)`` of its pictures.
+        pictures: those that are not denoised yet; none before it is encoded.
         finished: resolves when all pictures are delivered; raises what went wrong instead.
     """
 
-    def __init__(self, pictures: Sequence[Picture], steps: int, caller: Caller) -> None:
-        self.pictures = list(pictures)
+    def __init__(
+        self,
+        request: SamplingRequest,
+        rank: int,
+        caller: Caller,
+        latent_shape: tuple[int, int, int],
+    ) -> None:
+        self.tenant, self.priority, self.rank = request.tenant, request.priority, rank
+        self.latent_shape = latent_shape
+        self.pictures: list[Picture] = []
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._caller = caller
-        self._undelivered = len(pictures)
+        self._request, self._caller = request, caller
+        self._deadline = time.monotonic() + request.seconds_left
+        self._undelivered = len(request.seeds)
         self._steps_done = 0
-        self._total = steps * len(pictures)
+        self._total = request.steps_taken * len(request.seeds)
+        self._position = 0
 
-    def drop_if_cancelled(self) -> None:
-        """Ends the job if its caller has gone."""
-        if not self.finished.done() and self._caller.cancelled():
+    @property
+    def waiting(self) -> bool:
+        """Whether none of its pictures has taken a step."""
+        return self._steps_done == 0
+
+    def begin(self, pictures: Sequence[Picture]) -> None:
+        """Takes its pictures, unless it is over by now."""
+        if not self.finished.done():
+            self.pictures = list(pictures)
+
+    @property
+    def steps_left(self) -> int:
+        """Steps of the loop that it needs at least."""
+        if self.waiting:
+            return self._request.steps_taken
+        return max((picture.steps_left for picture in self.pictures), default=0)
+
+    def drop_if_useless(self, pace: Pace) -> None:
+        """Ends the job if its caller has gone, or can't have the pictures in time any more."""
+        if self.finished.done():
+            return
+        if self._caller.cancelled():
             self.fail(CancelledByCaller())
+        elif time.monotonic() + self.steps_left * pace.least(self.latent_shape) > self._deadline:
+            self.fail(DeadlineMissedError(f"{self.steps_left} more steps don't fit the deadline"))
+
+    def queued_at(self, position: int) -> None:
+        """Tells the caller its place in the queue, if that is news."""
+        if position != self._position:
+            self._position = position
+            self._caller.progress(0, self._total, position)
 
     def advanced(self, pictures: int) -> None:
         """Tells the caller that this many of its pictures took a step."""
         self._steps_done += pictures
-        self._caller.progress(self._steps_done, self._total)
+        self._caller.progress(self._steps_done, self._total, 0)
+
+    def preview(self, picture: Picture, pixels: Pixels) -> None:
+        """Hands over what a picture will look like."""
+        self._caller.preview(picture.index, picture.steps_done, pixels)
 
     def deliver(self, index: int, pixels: Pixels) -> None:
         """Hands over a picture; after the last one the job is finished."""
@@ -66,6 +119,14 @@ class Job:
         self._undelivered -= 1
         if not self._undelivered:
             self.finished.set_result(None)
+
+    @contextmanager
+    def failing_alone(self) -> Iterator[None]:
+        """Whatever goes wrong with this job here ends it, and is not the others' trouble."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(error)
 
     def fail(self, error: Exception) -> None:
         """Ends the job early; its pictures take no further step."""

@@ -1,24 +1,61 @@
 """The denoising loop: one batch a step over all requests in flight.
 
-Different people, stages, timesteps, seeds and guidance are input rows of one engine, so newcomers
-join at the next step and finished pictures leave at once.
+Different people, stages, timesteps, seeds, schedulers and guidance are input rows of one engine, so
+newcomers join at the next step and finished pictures leave at once.
 """
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from identity import ServingBundle
-from sampler.batch import assemble, choose, split
+from sampler.batch import assemble, split
+from sampler.cache import ByteCache
 from sampler.conditioning import Conditioner
-from sampler.decoder import Decoder
 from sampler.engine import Array, Engine
 from sampler.job import Caller, Job
-from sampler.picture import Picture, new_scheduler
+from sampler.pace import Pace
+from sampler.picture import Latents, Picture
+from sampler.policy import FairTurns, in_turns
+from sampler.preview import to_preview
 from sampler.request import SamplingRequest
+from sampler.schedulers import Schedulers
+from sampler.settings import SamplerSettings
+from sampler.statistics import Statistics
+from sampler.vae import Vae
+
+
+class QueueFullError(RuntimeError):
+    """A tenant has as many requests waiting as it may.
+
+    Attributes:
+        retry_seconds: when a place may be free.
+    """
+
+    def __init__(self, limit: int, retry_seconds: float) -> None:
+        super().__init__(f"{limit} requests of this tenant wait already")
+        self.retry_seconds = retry_seconds
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The base model's numbers beside its engines.
+
+    Attributes:
+        token_embeddings: ``[vocabulary, D]``.
+        scheduler_config: as diffusers writes it.
+        latent_rgb: ``[C + 1, 3]``, latents and bias to RGB in [0, 1].
+    """
+
+    token_embeddings: npt.NDArray[np.float32]
+    scheduler_config: dict[str, Any]
+    latent_rgb: npt.NDArray[np.float32]
 
 
 class Sampler:
@@ -26,92 +63,166 @@ class Sampler:
 
     Args:
         bundle: sizes of the models.
-        token_embeddings: ``[vocabulary, D]``.
-        scheduler_config: the base model's scheduler config.
+        tables: the base model's tables.
         engine: runs the models.
+        settings: limits.
+        changed: called when the statistics have changed.
+
+    Attributes:
+        statistics: what happened so far.
     """
 
     def __init__(
         self,
         bundle: ServingBundle,
-        token_embeddings: npt.NDArray[np.float32],
-        scheduler_config: dict[str, Any],
+        tables: Tables,
         engine: Engine,
+        settings: SamplerSettings,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        # A config that can't be read fails here and not in a request; and diffusers' first
-        # scheduler takes a second, which the first request should not wait for.
-        new_scheduler(scheduler_config)
-        self._bundle = bundle
-        self._scheduler_config = scheduler_config
-        self._engine = engine
-        self._condition = Conditioner(bundle, token_embeddings, engine)
-        self._decoder = Decoder(engine, bundle.scaling_factor, bundle.max_rows)
+        # A config that can't be read fails here and not in a request.
+        self._schedulers = Schedulers(tables.scheduler_config)
+        self.statistics = Statistics(cache=ByteCache(settings.conditioning_cache_bytes))
+        self._bundle, self._tables, self._engine = bundle, tables, engine
+        self._max_waiting, self._changed = settings.max_waiting, changed
+        self._condition = Conditioner(
+            bundle, tables.token_embeddings, engine, self.statistics.cache
+        )
+        self._vae = Vae(bundle, engine)
+        self._turns, self._pace = FairTurns(), Pace()
         self._jobs: list[Job] = []
+        self._arrivals = itertools.count()
         self._arrived = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.Task[None] | None = None
+        self._decoding: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Starts the loop, once; needs a running event loop."""
-        if not self._tasks:
-            self._tasks = [
-                asyncio.create_task(self._denoise(), name="denoise"),
-                asyncio.create_task(self._decoder.run(), name="decode"),
-            ]
+        if self._loop is None:
+            self._loop = asyncio.create_task(self._denoise(), name="denoise")
+
+    def stop(self) -> None:
+        """Ends the loop and what it decodes."""
+        for task in (self._loop, *self._decoding):
+            if task is not None:
+                task.cancel()
 
     async def draw(self, request: SamplingRequest, caller: Caller) -> None:
         """Draws all pictures of a request; returns after the last one was handed over.
 
         Raises:
+            QueueFullError: see there.
+            sampler.job.CancelledByCaller, sampler.job.DeadlineMissedError: see there.
             sampler.engine.EngineError: a model could not be run.
-            sampler.job.CancelledByCaller: the caller has gone.
         """
-        conditioning = await self._condition(request)
-        bundle = self._bundle
-        latent_shape = (bundle.latent_channels, bundle.latent_height, bundle.latent_width)
-        pictures = [
-            Picture(request, index, conditioning, self._scheduler_config, latent_shape)
+        self._check_room(request.tenant)
+        job = Job(request, next(self._arrivals), caller, self._latent_shape(request))
+        self._jobs.append(job)
+        try:
+            job.drop_if_useless(self._pace)
+            if not job.finished.done():
+                job.begin(await self._pictures(request, job))
+                self._arrived.set()
+            await job.finished
+        finally:
+            self._jobs.remove(job)
+            self._show()
+
+    def _check_room(self, tenant: str) -> None:
+        own = [job for job in self._jobs if job.tenant == tenant]
+        if sum(job.waiting for job in own) >= self._max_waiting:
+            steps = min((job.steps_left for job in own), default=1)
+            raise QueueFullError(self._max_waiting, max(1.0, steps * self._pace.last))
+
+    async def _pictures(self, request: SamplingRequest, job: Job) -> list[Picture]:
+        conditioning, start = await asyncio.gather(self._condition(request), self._start(request))
+        return [
+            # A picture ranks as if it had come that many requests later: a request of many
+            # pictures does not crowd out those of one, nor they it.
+            Picture(
+                request,
+                index,
+                job.rank + index,
+                conditioning,
+                self._schedulers,
+                job.latent_shape,
+                start,
+            )
             for index in range(len(request.seeds))
         ]
-        job = Job(pictures, request.steps, caller)
-        self._jobs.append(job)
-        self._arrived.set()
-        await job.finished
+
+    async def _start(self, request: SamplingRequest) -> Latents | None:
+        return None if request.init_image is None else await self._vae.encode(request.init_image)
+
+    def _latent_shape(self, request: SamplingRequest) -> tuple[int, int, int]:
+        bundle = self._bundle
+        pixels = bundle.image_height // bundle.latent_height
+        return bundle.latent_channels, request.height // pixels, request.width // pixels
 
     async def _denoise(self) -> None:
         while True:
             for job in self._jobs:
-                job.drop_if_cancelled()
-            self._jobs = [job for job in self._jobs if job.pictures]
-            if not self._jobs:
+                job.drop_if_useless(self._pace)
+            pictures = {picture: job for job in self._jobs for picture in job.pictures}
+            if not pictures:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            await self._step(choose([job.pictures for job in self._jobs], self._bundle.max_rows))
-            self._jobs.append(self._jobs.pop(0))
+            batch = self._turns.choose(list(pictures), self._bundle.max_rows)
+            owners = {picture: pictures[picture] for picture in batch}
+            self._tell_positions(set(owners.values()))
+            await self._step(owners)
+            self._show()
 
-    async def _step(self, batch: Sequence[Picture]) -> None:
-        owners = {picture: job for job in self._jobs for picture in job.pictures}
+    def _show(self) -> None:
+        self.statistics.waiting = sum(job.waiting for job in self._jobs)
+        self.statistics.in_flight = len(self._jobs)
+        self._changed()
+
+    def _tell_positions(self, served: set[Job]) -> None:
+        waiting = [job for job in self._jobs if job.waiting and job not in served]
+        for position, job in enumerate(in_turns(waiting), start=1):
+            with job.failing_alone():
+                job.queued_at(position)
+
+    async def _step(self, owners: dict[Picture, Job]) -> None:
+        began = time.monotonic()
+        batch = list(owners)
+        inputs = assemble(batch)
+        called = time.monotonic()
         try:
-            noise = await self._engine("unet", assemble(batch), "noise_pred")
+            noise = await self._engine("unet", inputs, "noise_pred")
         except Exception as error:
-            for picture in batch:
-                owners[picture].fail(error)
-            return
-        answers: dict[Job, list[tuple[Picture, Array]]] = {}
-        for picture, rows in zip(batch, split(noise, batch), strict=True):
-            answers.setdefault(owners[picture], []).append((picture, rows))
-        for job, advances in answers.items():
-            try:
-                self._advance(job, advances)
-            except Exception as error:  # one request's trouble is not the others'
+            for job in owners.values():
                 job.fail(error)
-
-    def _advance(self, job: Job, advances: Sequence[tuple[Picture, Array]]) -> None:
-        if job.finished.done():
             return
-        for picture, rows in advances:
-            picture.advance(rows)
-            if picture.finished:
-                job.pictures.remove(picture)
-                self._decoder.add(job, picture)
-        job.advanced(len(advances))
+        answered = time.monotonic()
+        self._advance(owners, split(noise, batch))
+        ended = time.monotonic()
+        self._pace.stepped(batch[0].shape, len(noise), ended - began)
+        self.statistics.stepped(len(noise), ended - began, answered - called)
+
+    def _advance(self, owners: dict[Picture, Job], answers: Sequence[Array]) -> None:
+        advances: dict[Job, list[tuple[Picture, Array]]] = {}
+        for (picture, job), rows in zip(owners.items(), answers, strict=True):
+            if not job.finished.done():
+                advances.setdefault(job, []).append((picture, rows))
+        for job, pictures in advances.items():
+            with job.failing_alone():
+                for picture, rows in pictures:
+                    self._advance_one(job, picture, rows)
+                job.advanced(len(pictures))
+
+    def _advance_one(self, job: Job, picture: Picture, rows: Array) -> None:
+        original = picture.advance(rows)
+        if original is not None:
+            job.preview(picture, to_preview(original, self._tables.latent_rgb))
+        if not picture.steps_left:
+            job.pictures.remove(picture)
+            task = asyncio.create_task(self._decode(job, picture))
+            self._decoding.add(task)
+            task.add_done_callback(self._decoding.discard)
+
+    async def _decode(self, job: Job, picture: Picture) -> None:
+        with job.failing_alone():
+            job.deliver(picture.index, await self._vae.decode(picture.latents))

@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import DDIMScheduler
 
 from sampler.conditioning import Conditioning, Features
+from sampler.preview import predicted_original
 from sampler.request import SamplingRequest
+from sampler.schedulers import Schedulers
 
-
-def new_scheduler(config: dict[str, Any]) -> Any:
-    """DDIM, as diffusers has it, with the noise schedule of any diffusers scheduler config."""
-    return DDIMScheduler.from_config(config)  # type: ignore[no-untyped-call]
+Latents = npt.NDArray[np.float32]
 
 
 class Picture:
@@ -22,68 +20,110 @@ class Picture:
     Args:
         request: what to draw.
         index: which of the request's pictures this is.
+        rank: its place among the pictures of its tenant; lower goes first.
         conditioning: the request's text features.
-        scheduler_config: the base model's scheduler config, as diffusers writes it.
+        schedulers: makes the picture's own one.
         latent_shape: ``(C, h, w)``.
+        start: ``[C, h, w]`` latents of the picture to start from, or None to start from noise.
     """
 
     def __init__(
         self,
         request: SamplingRequest,
         index: int,
+        rank: int,
         conditioning: Conditioning,
-        scheduler_config: dict[str, Any],
+        schedulers: Schedulers,
         latent_shape: tuple[int, int, int],
+        start: Latents | None,
     ) -> None:
-        self.index = index
+        self.index, self.rank, self.shape = index, rank, latent_shape
+        self.tenant, self.priority = request.tenant, request.priority
         self.steps_done = 0
-        self._guidance_scale = request.guidance_scale
-        # The unconditional row comes first, as in diffusers' pipeline.
-        self.features: tuple[Features, ...] = (
-            (conditioning.prompt,)
-            if conditioning.negative is None
-            else (conditioning.negative, conditioning.prompt)
-        )
-        self._scheduler = new_scheduler(scheduler_config)
-        self._scheduler.set_timesteps(request.steps)
-        # The same draw as diffusers' pipeline given Generator("cpu").manual_seed(seed).
-        generator = torch.Generator("cpu").manual_seed(request.seeds[index])
-        noise = torch.randn((1, *latent_shape), generator=generator)
-        self._latents = noise * self._scheduler.init_noise_sigma
+        self._request = request
+        self._conditioning = conditioning
+        self._scheduler = schedulers(request.scheduler, request.steps)
+        skipped = request.steps - request.steps_taken
+        self._timesteps = self._scheduler.timesteps[skipped:]
+        # The same draws as diffusers' pipelines given Generator("cpu").manual_seed(seed): the
+        # picture's own, so that they don't depend on who else is being drawn.
+        self._generator = torch.Generator("cpu").manual_seed(request.seeds[index])
+        noise = torch.randn((1, *latent_shape), generator=self._generator)
+        if start is None:
+            self._latents = noise * self._scheduler.init_noise_sigma
+        else:
+            if hasattr(self._scheduler, "set_begin_index"):  # DDIM goes by the timestep alone
+                self._scheduler.set_begin_index(skipped)
+            self._latents = self._scheduler.add_noise(
+                torch.from_numpy(start)[None], noise, self._timesteps[:1]
+            )
+        self._step_options: dict[str, Any] = {"return_dict": False}
+        if request.scheduler != "unipc":  # which draws no noise and takes no generator
+            self._step_options["generator"] = self._generator
+
+    @property
+    def features(self) -> tuple[Features, ...]:
+        """What its rows of the next step attend to: the unconditional one first, as in
+        diffusers' pipeline."""
+        negative = self._conditioning.negative
+        if negative is None or not self._request.guided_at(self.timestep):
+            return (self._conditioning.prompt,)
+        return (negative, self._conditioning.prompt)
 
     @property
     def rows(self) -> int:
-        """Rows it takes in a batch of the U-Net, the unconditional one included."""
+        """Rows it takes in the next step's batch, the unconditional one included."""
         return len(self.features)
 
     @property
-    def finished(self) -> bool:
-        """Whether all steps are done."""
-        return self.steps_done == len(self._scheduler.timesteps)
+    def steps_left(self) -> int:
+        """Steps still to be done."""
+        return len(self._timesteps) - self.steps_done
 
     @property
     def timestep(self) -> float:
         """The timestep of the next step."""
-        return float(self._scheduler.timesteps[self.steps_done])
+        return float(self._timesteps[self.steps_done])
 
     @property
-    def latents(self) -> npt.NDArray[np.float32]:
+    def latents(self) -> Latents:
         """``[C, h, w]``."""
         return np.asarray(self._latents[0].numpy())
 
     @property
-    def sample(self) -> npt.NDArray[np.float32]:
+    def sample(self) -> Latents:
         """``[C, h, w]``: the U-Net's input of the next step."""
-        timestep = self._scheduler.timesteps[self.steps_done]
+        timestep = self._timesteps[self.steps_done]
         scaled = self._scheduler.scale_model_input(self._latents, timestep)
         return np.asarray(scaled[0].numpy())
 
-    def advance(self, noise: npt.NDArray[np.float32]) -> None:
-        """Takes one step. ``noise``: ``[rows, C, h, w]``, the U-Net's answer for its rows."""
-        rows = torch.from_numpy(noise)
+    def advance(self, answer: Latents) -> Latents | None:
+        """Takes one step.
+
+        Args:
+            answer: ``[rows, C, h, w]``, the U-Net's answer for its rows.
+
+        Returns:
+            ``[C, h, w]``, what the finished latents will be like, if a preview is due.
+        """
+        rows = torch.from_numpy(answer)
         guided = rows[-1:]
-        if self.rows == 2:
-            guided = rows[:1] + self._guidance_scale * (rows[1:] - rows[:1])
-        timestep = self._scheduler.timesteps[self.steps_done]
-        self._latents = self._scheduler.step(guided, timestep, self._latents, return_dict=False)[0]
+        if len(rows) == 2:
+            guided = rows[:1] + self._request.guidance_scale * (rows[1:] - rows[:1])
+        original = self._original_latents(guided) if self._preview_due() else None
+        timestep = self._timesteps[self.steps_done]
+        stepped = self._scheduler.step(guided, timestep, self._latents, **self._step_options)
+        self._latents = stepped[0]
         self.steps_done += 1
+        return original
+
+    def _preview_due(self) -> bool:
+        every = self._request.preview_every
+        return every > 0 and self.steps_left > 1 and (self.steps_done + 1) % every == 0
+
+    def _original_latents(self, guided: torch.Tensor) -> Latents:
+        alphas = self._scheduler.alphas_cumprod.numpy()
+        alpha_bar = float(np.interp(self.timestep, np.arange(len(alphas)), alphas))
+        output = np.asarray(guided[0].numpy())
+        prediction_type = self._scheduler.config.prediction_type
+        return predicted_original(self.sample, output, alpha_bar, prediction_type)

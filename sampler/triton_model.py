@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,83 +17,57 @@ import torch
 import triton_python_backend_utils as pb_utils
 
 from identity import ServingBundle
-from sampler.engine import Array, EngineError
-from sampler.job import CancelledByCaller, Pixels
-from sampler.loop import Sampler
-from sampler.request import INPUTS, RequestError, parse_request
+from sampler.engine import EngineError
+from sampler.heartbeat import HeartbeatEngine
+from sampler.job import CancelledByCaller, DeadlineMissedError
+from sampler.loop import QueueFullError, Sampler, Tables
+from sampler.request import OPTIONAL, REQUIRED, parse_request
+from sampler.settings import SamplerSettings
+from sampler.tensors import RequestError
+from sampler.triton_caller import DEADLINE_MISSED, OUTPUTS, QUEUE_FULL, TritonCaller
+from sampler.triton_engine import TritonEngine
+from sampler.triton_metrics import TritonMetrics
 
 log = logging.getLogger(__name__)
 
+HEARTBEAT = "heartbeat"
+"""An input that stands alone: the answer is ``alive``, or the error of an engine that is not."""
 
-class TritonEngine:
-    """Runs the bundle's other models by business logic scripting (BLS)."""
-
-    async def __call__(self, model: str, inputs: Mapping[str, Array], output: str) -> Array:
-        """Runs a model; see :class:`sampler.engine.Engine`."""
-        request = pb_utils.InferenceRequest(
-            model_name=model,
-            requested_output_names=[output],
-            inputs=[
-                pb_utils.Tensor(name, np.ascontiguousarray(tensor))
-                for name, tensor in inputs.items()
-            ],
-        )
-        response = await request.async_exec()
-        if response.has_error():
-            raise EngineError(f"{model}: {response.error().message()}")
-        # A copy: the tensor is a view of shared memory that goes with the response.
-        return np.array(pb_utils.get_output_tensor_by_name(response, output).as_numpy())
-
-
-class TritonCaller:
-    """The caller behind a request of the Python backend."""
-
-    def __init__(self, request: Any) -> None:
-        self._sender = request.get_response_sender()
-
-    def cancelled(self) -> bool:
-        """Whether the client has gone."""
-        return bool(self._sender.is_cancelled())
-
-    def progress(self, done: int, total: int) -> None:
-        """Sends ``progress``."""
-        self._send(progress=np.array([done, total], np.int32))
-
-    def picture(self, index: int, pixels: Pixels) -> None:
-        """Sends ``image`` and ``image_index``."""
-        self._send(image=pixels, image_index=np.array([index], np.int32))
-
-    def end(self) -> None:
-        """Closes the stream."""
-        self._sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-
-    def fail(self, message: str, code: int) -> None:
-        """Closes the stream with an error."""
-        self._sender.send(
-            pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code)),
-            flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL,
-        )
-
-    def _send(self, **tensors: Array) -> None:
-        outputs = [pb_utils.Tensor(name, tensor) for name, tensor in tensors.items()]
-        self._sender.send(pb_utils.InferenceResponse(outputs))
+INPUTS = {**REQUIRED, **OPTIONAL}
 
 
 class TritonPythonModel:
     """What Triton's Python backend looks for in ``model.py``."""
+
+    @staticmethod
+    def auto_complete_config(config: Any) -> Any:
+        """Tells Triton the model's tensors; the request's own checks are sharper than shapes."""
+        for name, kind in {**INPUTS, HEARTBEAT: np.int32}.items():
+            config.add_input({**_tensor(name, kind), "optional": True})
+        for name, kind in OUTPUTS.items():
+            config.add_output(_tensor(name, kind))
+        config.set_model_transaction_policy({"decoupled": True})
+        return config
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Reads the bundle that the model repository stands in."""
         torch.set_num_threads(1)  # a step's arithmetic is tiny; the cores are the engines'
         directory = Path(args["model_repository"]).parents[1]
         self._bundle = ServingBundle.load(directory)
-        token_embeddings = np.load(directory / "token_embeddings.npy")
-        self._vocabulary = len(token_embeddings)
+        tables = Tables(
+            token_embeddings=np.load(directory / "token_embeddings.npy"),
+            scheduler_config=json.loads((directory / "scheduler.json").read_text()),
+            latent_rgb=np.load(directory / "latent_rgb.npy"),
+        )
+        self._vocabulary = len(tables.token_embeddings)
+        self._engine = HeartbeatEngine(TritonEngine(), self._bundle)
+        self._metrics = TritonMetrics()
         self._sampler = Sampler(
             self._bundle,
-            token_embeddings,
-            json.loads((directory / "scheduler.json").read_text()),
-            TritonEngine(),
+            tables,
+            self._engine,
+            SamplerSettings.from_environment(),
+            lambda: self._metrics.show(self._sampler.statistics),
         )
 
     async def execute(self, requests: list[Any]) -> None:
@@ -100,24 +75,58 @@ class TritonPythonModel:
         self._sampler.start()
         await asyncio.gather(*map(self._serve, requests))
 
+    def finalize(self) -> None:
+        """Ends the loop."""
+        self._sampler.stop()
+
     async def _serve(self, request: Any) -> None:
         caller = TritonCaller(request)
+        error_codes = pb_utils.TritonError
+        try:
+            if pb_utils.get_input_tensor_by_name(request, HEARTBEAT) is not None:
+                await self._engine.check()
+                caller.alive()
+                caller.end()
+                return
+            await self._sampler.draw(self._parse(request), caller)
+        except RequestError as error:
+            outcome, end = "invalid", partial(caller.fail, str(error), error_codes.INVALID_ARG)
+        except QueueFullError as error:
+            outcome, end = "refused", partial(caller.refuse, QUEUE_FULL, error.retry_seconds)
+        except DeadlineMissedError:
+            outcome, end = "expired", partial(caller.refuse, DEADLINE_MISSED)
+        except CancelledByCaller:
+            outcome, end = "cancelled", partial(caller.fail, "cancelled", error_codes.CANCELLED)
+        except EngineError as error:
+            outcome, end = "failed", partial(caller.fail, str(error), error_codes.UNAVAILABLE)
+        except Exception:
+            log.exception("a request failed")
+            message = "the sampler failed; its log says why"
+            outcome, end = "failed", partial(caller.fail, message, error_codes.INTERNAL)
+        else:
+            outcome, end = "drawn", partial(caller.end)
+        self._metrics.ended(outcome)
+        end()
+
+    def _parse(self, request: Any) -> Any:
         tensors = {
             name: None if tensor is None else tensor.as_numpy()
             for name in INPUTS
             for tensor in [pb_utils.get_input_tensor_by_name(request, name)]
         }
-        try:
-            wanted = parse_request(tensors, self._bundle, self._vocabulary)
-            await self._sampler.draw(wanted, caller)
-        except RequestError as error:
-            caller.fail(str(error), pb_utils.TritonError.INVALID_ARG)
-        except CancelledByCaller:
-            caller.fail("cancelled", pb_utils.TritonError.CANCELLED)
-        except EngineError as error:
-            caller.fail(str(error), pb_utils.TritonError.UNAVAILABLE)
-        except Exception:
-            log.exception("a request failed")
-            caller.fail("the sampler failed; its log says why", pb_utils.TritonError.INTERNAL)
-        else:
-            caller.end()
+        return parse_request(tensors, self._bundle, self._vocabulary)
+
+
+TYPES = {
+    np.int32: "TYPE_INT32",
+    np.int64: "TYPE_INT64",
+    np.float32: "TYPE_FP32",
+    np.uint8: "TYPE_UINT8",
+    np.object_: "TYPE_STRING",
+}
+AXES = {"identities": 4, "init_image": 3, "image": 3, "preview": 3}
+"""Axes of the tensors that have more than one; the sizes are free."""
+
+
+def _tensor(name: str, kind: Any) -> dict[str, Any]:
+    return {"name": name, "data_type": TYPES[kind], "dims": [-1] * AXES.get(name, 1)}

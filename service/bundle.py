@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from identity import BundleError, PromptTokenizer, ServingBundle
@@ -18,6 +20,11 @@ class Bundle:
 
     description: ServingBundle
     tokenizer: PromptTokenizer
+    token_embeddings: npt.NDArray[np.float32]
+
+    def embedding(self, noun: str) -> npt.NDArray[np.float32]:
+        """``[D]``, the token embedding of a class noun, which is one token."""
+        return np.array(self.token_embeddings[self.tokenizer(noun).token_ids[1]])
 
 
 class BundleSource:
@@ -50,7 +57,11 @@ class BundleSource:
             version = (status.st_mtime_ns, status.st_ino)
             if self._bundle is None or version != self._version:
                 description = ServingBundle.load(self._directory)
-                self._bundle = Bundle(description, description.tokenizer(self._directory))
+                self._bundle = Bundle(
+                    description,
+                    description.tokenizer(self._directory),
+                    np.load(self._directory / "token_embeddings.npy", mmap_mode="r"),
+                )
                 self._version = version
         except FileNotFoundError:
             return None

@@ -3,7 +3,8 @@
     validation         InvalidRequestError
     store              NotFoundError, AlreadyExistsError, FailedPreconditionError, UnavailableError
     blobs              DataLossError, UnavailableError
-    sampler (Triton)   UnavailableError, DeadlineExceededError, SamplerFailedError
+    sampler (Triton)   ResourceExhaustedError, UnavailableError, ModelDiedError,
+                       DeadlineExceededError, SamplerFailedError
 
 Everything else that is raised is a fault of the gateway and reaches the caller as INTERNAL with a
 correlation id. A ``reason`` is stable and may be logged; messages are for the caller alone, since
@@ -122,11 +123,7 @@ class DataLossError(GatewayError):
     code = grpc.StatusCode.DATA_LOSS
 
 
-class UnavailableError(GatewayError):
-    """Something the request needs is away for the moment."""
-
-    code = grpc.StatusCode.UNAVAILABLE
-
+class _RetryError(GatewayError):
     def __init__(self, message: str, reason: str, retry_seconds: float = 2.0) -> None:
         super().__init__(message, reason)
         self._retry_seconds = retry_seconds
@@ -135,6 +132,26 @@ class UnavailableError(GatewayError):
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(round(self._retry_seconds * 1000))
         return [retry, *super().details()]
+
+
+class UnavailableError(_RetryError):
+    """Something the request needs is away for the moment."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+
+
+class ModelDiedError(UnavailableError):
+    """The process of one of Triton's models has died; the watchdog loads it anew."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__("the inference server has lost a model", "SAMPLER_UNAVAILABLE")
+        self.model = model
+
+
+class ResourceExhaustedError(_RetryError):
+    """There is no room for the request now."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 class DeadlineExceededError(GatewayError):

@@ -16,6 +16,7 @@ from service.blobs import BlobStore
 from service.bundle import BundleSource
 from service.cache import IdentityCache
 from service.dispatcher import Dispatcher
+from service.drawing import Drawing
 from service.errors import UnavailableError
 from service.events import TrainingEvents
 from service.generation import GenerationService
@@ -24,12 +25,14 @@ from service.identities import IdentityService
 from service.logs import fault
 from service.metrics import Metrics
 from service.operations import OperationsService
+from service.planning import Planner
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
 from service.store import Database, IdentityStore, JobStore, OperationStore
 from service.tidying import Tidying
 from service.trainings import Trainings
+from service.watchdog import Watchdog
 
 log = structlog.get_logger()
 
@@ -70,12 +73,16 @@ async def run(settings: Settings) -> None:
             jobs, operations, blobs, backend, events, tidying, metrics, settings.jobs
         )
         trainings = Trainings(identities, operations, blobs, dispatcher, events, tidying, metrics)
-        readiness = Readiness(database, sampler, bundles, metrics)
+        watchdog = Watchdog(sampler, metrics, settings.triton.heartbeat_seconds)
+        readiness = Readiness(database, sampler, watchdog, bundles, metrics)
         server = make_server(
             Services(
                 identities=IdentityService(identities, operations, trainings, events, bundles),
                 generation=GenerationService(
-                    identities, cache, bundles, sampler, metrics, settings.generation
+                    Planner(identities, cache, bundles, settings.generation),
+                    Drawing(sampler, watchdog, metrics),
+                    metrics,
+                    settings.generation,
                 ),
                 operations=OperationsService(operations, trainings, events),
                 health=HealthService(readiness),
@@ -93,6 +100,7 @@ async def run(settings: Settings) -> None:
         background = [
             asyncio.create_task(dispatcher.run()),
             asyncio.create_task(monitor.watch(jobs, readiness, metrics)),
+            asyncio.create_task(watchdog.run()),
         ]
         log.info("started", listen=settings.listen, released_jobs=released)
         stopped = asyncio.create_task(stop.wait())

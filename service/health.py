@@ -11,6 +11,7 @@ from service.errors import NotFoundError, UnavailableError
 from service.metrics import Metrics
 from service.sampler_client import SamplerClient
 from service.store import Database
+from service.watchdog import Watchdog
 
 IDENTITY_SERVICE = "likeness.v1.IdentityService"
 GENERATION_SERVICE = "likeness.v1.GenerationService"
@@ -23,10 +24,15 @@ class Readiness:
     """What the gateway's services need: the database for identities, Triton for pictures."""
 
     def __init__(
-        self, database: Database, sampler: SamplerClient, bundles: BundleSource, metrics: Metrics
+        self,
+        database: Database,
+        sampler: SamplerClient,
+        watchdog: Watchdog,
+        bundles: BundleSource,
+        metrics: Metrics,
     ) -> None:
-        self._database, self._sampler, self._bundles = database, sampler, bundles
-        self._metrics = metrics
+        self._database, self._sampler, self._watchdog = database, sampler, watchdog
+        self._bundles, self._metrics = bundles, metrics
         self._stopping = False
 
     def stop(self) -> None:
@@ -45,8 +51,12 @@ class Readiness:
         return ready
 
     async def triton(self) -> bool:
-        """Whether Triton's models are ready and their bundle is readable."""
-        ready = await self._sampler.ready() and await self._bundles.find() is not None
+        """Whether Triton's models are loaded and answer, and their bundle is readable."""
+        ready = (
+            await self._sampler.ready()
+            and await self._watchdog.alive()
+            and await self._bundles.find() is not None
+        )
         self._metrics.triton_up.set(ready)
         return ready
 

@@ -97,6 +97,17 @@ class Metrics:
             "likeness_generations_in_flight", "Requests being drawn.", registry=registry
         )
         self.images = Counter("likeness_images", "Pictures finished.", registry=registry)
+        self.generation_retries = Counter(
+            "likeness_generation_retries",
+            "Drawings begun again after a model had died.",
+            registry=registry,
+        )
+        self.model_reloads = Counter(
+            "likeness_model_reloads",
+            "Models loaded anew since their process had died.",
+            ("model",),
+            registry=registry,
+        )
         self.identity_cache_requests = Counter(
             "likeness_identity_cache_requests",
             "Artifacts asked of the cache.",
@@ -107,7 +118,7 @@ class Metrics:
             "likeness_identity_cache_bytes", "Memory of cached artifacts.", registry=registry
         )
         self.triton_up = Gauge(
-            "likeness_triton_up", "1 if Triton's models are ready.", registry=registry
+            "likeness_triton_up", "1 if Triton's models answer.", registry=registry
         )
         self.store_up = Gauge(
             "likeness_store_up", "1 if the database accepts a write.", registry=registry

@@ -34,19 +34,35 @@ class Making:
     seed: int
     steps: int
     guidance_scale: float
+    scheduler: str
     base_model_digest: str
 
 
 def encode_png(pixels: npt.NDArray[np.uint8], making: Making) -> bytes:
     """The PNG of ``[H, W, 3]`` pixels."""
-    metadata = PngInfo()
-    metadata.add_text("Software", "Likeness")
+    metadata = _machine_made()
     metadata.add_text("Seed", str(making.seed))
     metadata.add_text("Steps", str(making.steps))
     metadata.add_text("Guidance Scale", f"{making.guidance_scale:g}")
+    metadata.add_text("Scheduler", making.scheduler)
     metadata.add_text("Base Model Digest", making.base_model_digest)
+    return _encoded(pixels, metadata)
+
+
+def encode_preview(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """The PNG of a preview's ``[h, w, 3]`` pixels."""
+    return _encoded(pixels, _machine_made())
+
+
+def _machine_made() -> PngInfo:
+    metadata = PngInfo()
+    metadata.add_text("Software", "Likeness")
     metadata.add_text("Digital Source Type", SOURCE_TYPE)
     metadata.add_itxt("XML:com.adobe.xmp", _XMP)
+    return metadata
+
+
+def _encoded(pixels: npt.NDArray[np.uint8], metadata: PngInfo) -> bytes:
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "PNG", pnginfo=metadata)
     return encoded.getvalue()

@@ -1,8 +1,8 @@
 """Calls the `sampler` model of Triton: one request out, progress and pictures back on a stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,16 @@ import numpy.typing as npt
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from service.errors import DeadlineExceededError, GatewayError, SamplerFailedError, UnavailableError
+from service.errors import (
+    DeadlineExceededError,
+    ModelDiedError,
+    ResourceExhaustedError,
+)
+from service.sampler_request import SamplerRequest
+from service.triton_errors import translated
 
-MODELS = ("sampler", "text_encoder", "unet", "vae_decoder")
+SAMPLER = "sampler"
+MODELS = (SAMPLER, "text_encoder", "unet", "vae_decoder", "vae_encoder")
 
 _CHANNEL = [
     ("grpc.max_receive_message_length", 64 * 2**20),
@@ -25,59 +32,44 @@ _CHANNEL = [
 # Errors of a model end the stream with a status code instead of coming as a text within it.
 _STRICT_ERRORS = {"triton_grpc_error": "true"}
 
-
-@dataclass(frozen=True)
-class SamplerRequest:
-    """What the sampler draws.
-
-    Attributes:
-        prompt_ids, negative_ids: ``[L]`` int64 token ids.
-        placeholders: token position and row of ``identities`` of each placeholder.
-        identities: ``[N, S, 2, D]`` float32.
-        seeds: one per picture.
-        steps: DDIM steps.
-        guidance_scale: weight of classifier-free guidance.
-    """
-
-    prompt_ids: npt.NDArray[np.int64]
-    negative_ids: npt.NDArray[np.int64]
-    placeholders: tuple[tuple[int, int], ...]
-    identities: npt.NDArray[np.float32]
-    seeds: tuple[int, ...]
-    steps: int
-    guidance_scale: float
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """The model's inputs."""
-        tensors: dict[str, npt.NDArray[Any]] = {
-            "prompt_ids": self.prompt_ids,
-            "negative_ids": self.negative_ids,
-            "seeds": np.array(self.seeds, np.int64),
-            "steps": np.array([self.steps], np.int32),
-            "guidance_scale": np.array([self.guidance_scale], np.float32),
-        }
-        if self.placeholders:
-            positions, rows = np.array(self.placeholders, np.int32).T
-            tensors["placeholder_positions"] = np.ascontiguousarray(positions)
-            tensors["placeholder_identities"] = np.ascontiguousarray(rows)
-            tensors["identities"] = self.identities
-        return tensors
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class SamplerProgress:
-    """Denoising steps done."""
+    """Denoising steps done; before the first one, the place in the queue, counted from 1."""
 
     step: int
     total_steps: int
+    queue_position: int
+
+
+@dataclass(frozen=True)
+class SamplerPreview:
+    """What a picture will look like, ``[h, w, 3]``."""
+
+    index: int
+    step: int
+    pixels: Pixels
 
 
 @dataclass(frozen=True)
 class SamplerImage:
-    """A finished picture, ``[H, W, 3]`` uint8."""
+    """A finished picture, ``[H, W, 3]``."""
 
     index: int
-    pixels: npt.NDArray[np.uint8]
+    pixels: Pixels
+
+
+SamplerEvent = SamplerProgress | SamplerPreview | SamplerImage
+
+
+@dataclass(eq=False)
+class _OpenStream:
+    """A stream of answers; ``lost``: the sampler that wrote to it has died."""
+
+    answers: Any
+    lost: bool = False
 
 
 class SamplerClient:
@@ -85,15 +77,16 @@ class SamplerClient:
 
     Args:
         url: Triton's gRPC address.
-        probe_seconds: longest wait for a sign of life.
+        probe_seconds: longest wait for a sign of life of the server.
     """
 
     def __init__(self, url: str, probe_seconds: float) -> None:
         self._client = triton.InferenceServerClient(url, channel_args=_CHANNEL)
         self._probe_seconds = probe_seconds
+        self._open: set[_OpenStream] = set()
 
     async def ready(self) -> bool:
-        """Whether all models are ready."""
+        """Whether all models are loaded. That their processes live, only a heartbeat tells."""
         try:
             async with asyncio.timeout(self._probe_seconds):
                 return all(
@@ -102,9 +95,39 @@ class SamplerClient:
         except (InferenceServerException, TimeoutError):
             return False
 
+    async def heartbeat(self, time_limit: float) -> None:
+        """Lets the sampler call every model for real, and returns when all have answered.
+
+        Args:
+            time_limit: seconds that it may take.
+
+        Raises:
+            ModelDiedError, DeadlineExceededError, UnavailableError, SamplerFailedError: see there.
+        """
+        tensors = {"heartbeat": np.ones(1, np.int32)}
+        async with aclosing(self._stream(tensors, time_limit)) as answers:
+            async for _ in answers:
+                pass
+
+    async def reload(self, model: str) -> None:
+        """Unloads a model whose process has died, and loads it anew.
+
+        A dead sampler leaves its streams open for ever: they are told that it has died.
+
+        Raises:
+            UnavailableError, SamplerFailedError: it can't be loaded.
+        """
+        if model == SAMPLER:
+            for stream in self._open:
+                stream.lost = True
+                stream.answers.cancel()
+        with _told_as_gateway_errors():
+            await self._client.unload_model(model)
+            await self._client.load_model(model)
+
     async def sample(
         self, request: SamplerRequest, time_limit: float
-    ) -> AsyncGenerator[SamplerProgress | SamplerImage]:
+    ) -> AsyncGenerator[SamplerEvent]:
         """Draws; closing the iterator ends the work at the next step.
 
         Args:
@@ -112,40 +135,54 @@ class SamplerClient:
             time_limit: seconds that it may take.
 
         Raises:
-            UnavailableError, DeadlineExceededError, SamplerFailedError: see there.
+            ModelDiedError, UnavailableError, ResourceExhaustedError, DeadlineExceededError,
+            SamplerFailedError: see there.
         """
         missing = set(range(len(request.seeds)))
-        stream = self._client.stream_infer(
-            _once(request), stream_timeout=time_limit, headers=_STRICT_ERRORS
-        )
-        try:
-            with _told_as_gateway_errors():
-                async for result, error in stream:
-                    if error is not None:
-                        raise error
-                    if (progress := result.as_numpy("progress")) is not None:
-                        yield SamplerProgress(int(progress[0]), int(progress[1]))
-                    if (pixels := result.as_numpy("image")) is not None:
-                        index = int(result.as_numpy("image_index")[0])
-                        missing.discard(index)
-                        yield SamplerImage(index, pixels)
-        finally:
-            stream.cancel()
+        async with aclosing(self._stream(request.tensors(time_limit), time_limit)) as answers:
+            async for answer in answers:
+                for event in _events(answer):
+                    if isinstance(event, SamplerImage):
+                        missing.discard(event.index)
+                    yield event
         if missing:
-            raise SamplerFailedError("the sampler left pictures undone", "SAMPLER_FAILED")
+            raise ModelDiedError(SAMPLER)
 
     async def close(self) -> None:
         """Closes the connection."""
         await self._client.close()
 
+    async def _stream(
+        self, tensors: Mapping[str, npt.NDArray[Any]], time_limit: float
+    ) -> AsyncGenerator[Any]:
+        """The sampler's answers to one request."""
+        answers = self._client.stream_infer(
+            _once(tensors), stream_timeout=time_limit, headers=_STRICT_ERRORS
+        )
+        stream = _OpenStream(answers)
+        self._open.add(stream)
+        try:
+            with _told_as_gateway_errors():
+                async for result, error in answers:
+                    if error is not None:
+                        raise error
+                    yield result
+        except asyncio.CancelledError:
+            if stream.lost:
+                raise ModelDiedError(SAMPLER) from None
+            raise
+        finally:
+            self._open.discard(stream)
+            answers.cancel()
 
-async def _once(request: SamplerRequest) -> AsyncIterator[dict[str, Any]]:
+
+async def _once(tensors: Mapping[str, npt.NDArray[Any]]) -> AsyncIterator[dict[str, Any]]:
     inputs = []
-    for name, tensor in request.tensors().items():
+    for name, tensor in tensors.items():
         each = triton.InferInput(name, list(tensor.shape), np_to_triton_dtype(tensor.dtype))
         each.set_data_from_numpy(tensor)
         inputs.append(each)
-    yield {"model_name": "sampler", "inputs": inputs}
+    yield {"model_name": SAMPLER, "inputs": inputs}
 
 
 @contextmanager
@@ -153,15 +190,26 @@ def _told_as_gateway_errors() -> Iterator[None]:
     try:
         yield
     except grpc.aio.AioRpcError as error:
-        raise _translated(error.code(), error.details() or "") from error
+        raise translated(error.code(), error.details() or "") from error
     except InferenceServerException as error:
-        raise _translated(grpc.StatusCode.UNKNOWN, error.message()) from error
+        raise translated(grpc.StatusCode.UNKNOWN, error.message()) from error
 
 
-def _translated(code: grpc.StatusCode, text: str) -> GatewayError:
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")
-    gone = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.CANCELLED)
-    if code in gone or "not healthy" in text or "not ready" in text or "unknown model" in text:
-        return UnavailableError("the inference server can't be reached", "SAMPLER_UNAVAILABLE")
-    return SamplerFailedError("the models could not draw this request", "SAMPLER_FAILED")
+def _events(answer: Any) -> Iterator[SamplerEvent]:
+    """What one answer of the sampler tells. Raises what it refuses with."""
+    if (refusal := answer.as_numpy("refusal")) is not None:
+        raise _refused(refusal[0].decode(), float(answer.as_numpy("retry_seconds")[0]))
+    if (progress := answer.as_numpy("progress")) is not None:
+        yield SamplerProgress(*map(int, progress))
+    if (pixels := answer.as_numpy("preview")) is not None:
+        yield SamplerPreview(*map(int, answer.as_numpy("preview_of")), pixels)
+    if (pixels := answer.as_numpy("image")) is not None:
+        yield SamplerImage(int(answer.as_numpy("image_index")[0]), pixels)
+
+
+def _refused(refusal: str, retry_seconds: float) -> ResourceExhaustedError | DeadlineExceededError:
+    if refusal == "QUEUE_FULL":
+        return ResourceExhaustedError("too many requests wait already", "QUEUE_FULL", retry_seconds)
+    return DeadlineExceededError(
+        "the pictures can't be drawn before the deadline", "DEADLINE_CANNOT_BE_MET"
+    )

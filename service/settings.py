@@ -58,6 +58,9 @@ class TritonSettings(BaseModel):
 
     url: str = Field(default="127.0.0.1:8001", description="Its gRPC address, HOST:PORT.")
     probe_seconds: float = Field(default=2.0, gt=0, description="Longest wait for a sign of life.")
+    heartbeat_seconds: float = Field(
+        default=2.0, gt=0, description="Pause between two heartbeats of the models."
+    )
 
 
 class JobSettings(BaseModel):
@@ -82,9 +85,15 @@ class JobSettings(BaseModel):
 class GenerationSettings(BaseModel):
     """What `Generate` does if the request leaves it open."""
 
-    steps: int = Field(default=50, ge=1, le=150, description="DDIM steps.")
+    steps: int = Field(default=50, ge=1, le=150, description="Denoising steps.")
+    scheduler: Literal["ddim", "dpmpp_2m", "euler", "euler_ancestral", "unipc", "lcm"] = Field(
+        default="ddim", description="Solver."
+    )
     guidance_scale: float = Field(default=7.5, ge=1, le=30, description="Weight of guidance.")
     timeout_seconds: float = Field(default=300.0, gt=0, description="Limit of a call.")
+    priority_ceiling: Literal["low", "normal", "high"] = Field(
+        default="normal", description="The highest priority that a request may ask for."
+    )
 
 
 class Settings(BaseSettings):

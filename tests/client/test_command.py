@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from likeness.v1 import generation_service_pb2 as pb
 from tests.client.command import interrupt, run, start
 from tests.client.stand_in import OPERATION, StandIn, png, serving
 
@@ -99,15 +100,34 @@ async def test_options_reach_the_service(tmp_path: Path) -> None:
     assert spec.negative_prompt == "hat"
 
 
+async def test_how_to_draw_reaches_the_service(tmp_path: Path) -> None:
+    service = StandIn()
+    service.goes_on.set()
+    initial_picture = tmp_path / "start.png"
+    initial_picture.write_bytes(png("navy"))
+    options = ("--scheduler", "dpmpp_2m", "--width", "96", "--height", "64", "--priority", "low")
+    strengths = ("--strength", "ann=0.5", "--strength", "bob=0,0,1,1,1")
+    initial = ("--init-image", str(initial_picture), "--init-strength", "0.25")
+    out = ("--out", str(tmp_path / "out"))
+    async with serving(service) as address:
+        arguments = (*out, *options, *strengths, *initial)
+        finished = await run(address, "generate", "<ann> next to <bob>", *arguments)
+    assert finished.code == 0, finished.stderr
+    spec = service.requests[0].spec
+    assert (spec.scheduler, spec.priority) == (pb.SCHEDULER_DPMPP_2M, pb.PRIORITY_LOW)
+    assert (spec.width, spec.height) == (96, 64)
+    stages = {word: list(strength.stages) for word, strength in spec.strengths.items()}
+    assert stages == {"ann": [0.5], "bob": [0, 0, 1, 1, 1]}
+    assert (spec.init_image.data, spec.init_image.strength) == (png("navy"), 0.25)
+
+
 async def test_unset_options_are_left_to_the_service(tmp_path: Path) -> None:
     service = StandIn()
     service.goes_on.set()
     async with serving(service) as address:
         await run(address, "generate", "a cup", "--out", str(tmp_path))
     spec = service.requests[0].spec
-    unset = ("image_count", "steps", "guidance_scale", "seed")
-    assert not any(spec.HasField(name) for name in unset)
-    assert not spec.identities
+    assert [field.name for field, _ in spec.ListFields()] == ["prompt"]
 
 
 async def test_an_unwritable_directory_is_named(tmp_path: Path) -> None:
@@ -128,6 +148,8 @@ async def test_an_unwritable_directory_is_named(tmp_path: Path) -> None:
         (["train", "no-such-file.png", "--name", "ann"], "no-such-file.png"),
         (["generate", "<ann>", "--out", "x", "--identity", "ann"], "WORD=IDENTITY"),
         (["generate", "<ann>", "--out", "x", "--steps", "many"], "--steps"),
+        (["generate", "<ann>", "--out", "x", "--strength", "ann=much"], "WORD=NUMBER"),
+        (["generate", "<ann>", "--out", "x", "--scheduler", "heun"], "--scheduler"),
     ],
 )
 async def test_wrong_usage_exits_with_2(arguments: list[str], named: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import pytest
 from export.runtimes import Runtime, load
 from identity import ServingBundle
 from sampler.engine import Array, EngineError
-from sampler.loop import Sampler
+from sampler.loop import Sampler, Tables
 from sampler.request import SamplingRequest, parse_request
+from sampler.settings import SamplerSettings
 from tests.support.serving import request_tensors
 
 
@@ -43,13 +44,21 @@ class Collector:
 
     leave_after: int | None = None
     progress_seen: list[tuple[int, int]] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    previews: list[tuple[int, int, npt.NDArray[np.uint8]]] = field(default_factory=list)
     pictures: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
     def cancelled(self) -> bool:
         return self.leave_after is not None and len(self.progress_seen) >= self.leave_after
 
-    def progress(self, done: int, total: int) -> None:
-        self.progress_seen.append((done, total))
+    def progress(self, done: int, total: int, queue_position: int) -> None:
+        if queue_position:
+            self.positions.append(queue_position)
+        else:
+            self.progress_seen.append((done, total))
+
+    def preview(self, index: int, steps_done: int, pixels: npt.NDArray[np.uint8]) -> None:
+        self.previews.append((index, steps_done, pixels))
 
     def picture(self, index: int, pixels: npt.NDArray[np.uint8]) -> None:
         self.pictures[index] = pixels
@@ -58,13 +67,22 @@ class Collector:
 class Studio:
     """A running sampler and what a test needs beside it."""
 
-    def __init__(self, directory: Path, runtimes: Mapping[str, Runtime]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        runtimes: Mapping[str, Runtime],
+        settings: SamplerSettings,
+    ) -> None:
         self.bundle = ServingBundle.load(directory)
         self.token_embeddings = np.load(directory / "token_embeddings.npy")
         self.tokenize = self.bundle.tokenizer(directory)
         self.engine = InProcessEngine(runtimes)
-        scheduler_config = json.loads((directory / "scheduler.json").read_text())
-        self.sampler = Sampler(self.bundle, self.token_embeddings, scheduler_config, self.engine)
+        tables = Tables(
+            self.token_embeddings,
+            json.loads((directory / "scheduler.json").read_text()),
+            np.load(directory / "latent_rgb.npy"),
+        )
+        self.sampler = Sampler(self.bundle, tables, self.engine, settings)
         self.sampler.start()
 
     def request(
@@ -75,6 +93,8 @@ class Studio:
         seeds: tuple[int, ...] = (0,),
         steps: int = 3,
         guidance: float = 4.0,
+        negative: str = "",
+        **options: npt.NDArray[np.generic],
     ) -> SamplingRequest:
         """A request; ``people``: the ``[S, 2, D]`` tokens of its placeholder words."""
         people = people or {}
@@ -93,11 +113,12 @@ class Studio:
             }
         tensors = request_tensors(
             tokenized.token_ids,
-            self.tokenize("").token_ids,
+            self.tokenize(negative).token_ids,
             seeds=seeds,
             steps=steps,
             guidance=guidance,
             **optional,
+            **options,
         )
         return parse_request(tensors, self.bundle, len(self.token_embeddings))
 
@@ -117,10 +138,31 @@ class Studio:
 def runtimes(bundle: Path) -> dict[str, Runtime]:
     return {
         name: load("openvino", bundle / "models" / name / "1", threads=1)
-        for name in ("text_encoder", "unet", "vae_decoder")
+        for name in ("text_encoder", "unet", "vae_decoder", "vae_encoder")
     }
 
 
 @pytest.fixture
-async def studio(bundle: Path, runtimes: dict[str, Runtime]) -> Studio:
-    return Studio(bundle, runtimes)
+async def open_studio(
+    bundle: Path, runtimes: dict[str, Runtime]
+) -> AsyncIterator[Callable[..., Studio]]:
+    """Starts samplers with settings of the test's own."""
+    started: list[Studio] = []
+
+    def start(**settings: int) -> Studio:
+        started.append(Studio(bundle, runtimes, SamplerSettings(**settings)))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.sampler.stop()
+
+
+@pytest.fixture
+async def studio(open_studio: Callable[..., Studio]) -> Studio:
+    return open_studio()
+
+
+def text(word: str) -> npt.NDArray[np.object_]:
+    """A text tensor."""
+    return np.array([word.encode()], np.object_)

@@ -9,26 +9,6 @@ from sampler.engine import EngineError
 from sampler.job import CancelledByCaller
 from tests.sampler.conftest import Collector, Studio
 
-LEVELS = 1  # uint8 levels by which a picture may differ with what else is in its batch
-
-
-async def test_mixed_requests_equal_their_solo_runs(studio: Studio) -> None:
-    requests = [
-        studio.request(seeds=(1,), steps=7, guidance=2.0),
-        studio.request("a photo of <ann>", people={"ann": studio.stranger(1)}, seeds=(2, 3)),
-        studio.request(
-            "<bo> and <cy>", people={"bo": studio.stranger(2), "cy": studio.stranger(3)}
-        ),
-        studio.request(seeds=(4,), steps=2, guidance=1.0),
-    ]
-    together = await asyncio.gather(*map(studio.draw, requests))
-    for request, shared in zip(requests, together, strict=True):
-        alone = await studio.draw(request)
-        assert alone.pictures.keys() == shared.pictures.keys()
-        for index, picture in alone.pictures.items():
-            difference = np.abs(picture.astype(int) - shared.pictures[index].astype(int))
-            assert difference.max() <= LEVELS
-
 
 async def test_requests_in_flight_share_steps(studio: Studio) -> None:
     await asyncio.gather(*(studio.draw(studio.request(seeds=(seed,))) for seed in range(4)))
@@ -73,16 +53,8 @@ async def test_an_identity_equal_to_a_word_is_that_word(studio: Studio) -> None:
     other = await studio.draw(
         studio.request("a photo of a <ann>", people={"ann": 10 * studio.stranger(1)})
     )
-    assert np.abs(named.pictures[0].astype(int) - plain.pictures[0].astype(int)).max() <= LEVELS
+    np.testing.assert_array_equal(named.pictures[0], plain.pictures[0])
     assert (other.pictures[0] != plain.pictures[0]).any()
-
-
-async def test_a_cancelled_request_takes_no_further_step(studio: Studio) -> None:
-    caller = Collector(leave_after=2)
-    with pytest.raises(CancelledByCaller):
-        await studio.sampler.draw(studio.request(steps=50), caller)
-    assert studio.engine.calls["unet"] == 2
-    assert studio.engine.calls["vae_decoder"] == 0
 
 
 async def test_others_go_on_when_one_is_cancelled(studio: Studio) -> None:
@@ -96,7 +68,7 @@ async def test_others_go_on_when_one_is_cancelled(studio: Studio) -> None:
 
 async def test_one_callers_failure_is_not_the_others(studio: Studio) -> None:
     class Fragile(Collector):
-        def progress(self, done: int, total: int) -> None:
+        def progress(self, done: int, total: int, queue_position: int) -> None:
             raise ConnectionError(f"gone at {done} of {total}")
 
     failing = studio.sampler.draw(studio.request(), Fragile())

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from identity import ServingBundle
-from sampler.request import RequestError, parse_request
+from sampler.request import parse_request
+from sampler.tensors import RequestError
 from tests.support.serving import request_tensors
 
 BUNDLE = ServingBundle(
@@ -32,6 +33,11 @@ BUNDLE = ServingBundle(
 )
 VOCABULARY = 10
 IDS = np.arange(8, dtype=np.int64)
+PIXELS = np.zeros((64, 64, 3), np.uint8)
+
+
+def text(word: str) -> npt.NDArray[np.object_]:
+    return np.array([word.encode()], np.object_)
 
 
 def tensors(**changes: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
@@ -64,6 +70,33 @@ def test_reads_several_placeholders_of_one_identity() -> None:
     assert [(each.word, each.position) for each in request.placeholders] == [("0", 2), ("0", 5)]
 
 
+def test_what_is_left_open_is_the_bundles_size_and_plain_ddim() -> None:
+    request = parse_request(tensors(), BUNDLE, VOCABULARY)
+    assert (request.height, request.width, request.scheduler) == (64, 64, "ddim")
+    assert (request.tenant, request.priority, request.preview_every) == ("", 0, 0)
+    assert request.init_image is None
+    assert request.steps_taken == request.steps
+    assert [request.guided_at(timestep) for timestep in (999, 0)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "taken"), [(10, 0.7, 7), (10, 1.0, 10), (3, 0.1, 1), (50, 0.29, 14)]
+)
+def test_an_initial_picture_saves_steps(steps: int, strength: float, taken: int) -> None:
+    changes = {
+        "steps": np.array([steps], np.int32),
+        "init_image": PIXELS,
+        "init_strength": np.array([strength], np.float32),
+    }
+    assert parse_request(tensors(**changes), BUNDLE, VOCABULARY).steps_taken == taken
+
+
+def test_guidance_is_within_its_interval() -> None:
+    interval = np.array([700, 200], np.float32)
+    request = parse_request(tensors(guidance_interval=interval), BUNDLE, VOCABULARY)
+    assert [request.guided_at(t) for t in (701, 700, 200, 199)] == [False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -87,6 +120,21 @@ def test_reads_several_placeholders_of_one_identity() -> None:
         (placed([2], [0], people=0), r"placeholder_identities must lie in \[0, 0\)"),
         ({"identities": np.zeros((1, 1, 2, 4), np.float32)}, r"identities must be \[N, 5, 2, 4\]"),
         ({"identities": np.full((1, 5, 2, 4), np.inf, np.float32)}, "identities must be finite"),
+        ({"scheduler": text("heun")}, "scheduler must be one of ddim, .*, got 'heun'"),
+        ({"size": np.array([64], np.int32)}, "size must be height and width"),
+        ({"size": np.array([64, 136], np.int32)}, "size must be 32 to 128 in multiples of 8"),
+        ({"size": np.array([60, 64], np.int32)}, r"multiples of 8, got \[60, 64\]"),
+        ({"init_image": np.zeros((64, 32, 3), np.uint8)}, r"init_image must be \[64, 64, 3\]"),
+        (
+            {"init_image": PIXELS, "init_strength": np.zeros(1, np.float32)},
+            "init_strength must be 0.01 to 1, got 0",
+        ),
+        ({"guidance_interval": np.array([100, 900], np.float32)}, "1000 >= first >= last >= 0"),
+        ({"guidance_interval": np.array([np.nan, 0], np.float32)}, "1000 >= first >= last >= 0"),
+        ({"preview_every": np.array([-1], np.int32)}, "preview_every must be 0 to 150, got -1"),
+        ({"priority": np.array([2], np.int32)}, "priority must be -1 to 1, got 2"),
+        ({"tenant": text("a" * 129)}, "tenant has 129 characters, the limit is 128"),
+        ({"seconds_left": np.array([-1], np.float32)}, "seconds_left must be 0 to 86400, got -1"),
     ],
 )
 def test_names_what_is_wrong(changes: dict[str, npt.NDArray[Any]], message: str) -> None:

@@ -31,6 +31,7 @@ def light_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     directory = tmp_path_factory.mktemp("light-bundle")
     base = load(checkpoint)
     (directory / "tokenizer.json").write_text(base.tokenizer_json)
+    np.save(directory / "token_embeddings.npy", np.zeros((600, base.token_width), np.float32))
     channels, latent_height, latent_width = base.latent_shape
     ServingBundle(
         base_model_digest=base.digest,

@@ -90,6 +90,7 @@ async def test_an_identity_is_drawn(studio: Gateway, bundle: Path, photo: bytes)
             "Seed": str(image.seed),
             "Steps": "3",
             "Guidance Scale": "3",
+            "Scheduler": "ddim",
             "Base Model Digest": described.base_model_digest,
             "Digital Source Type": "http://cv.iptc.org/newscodes/digitalsourcetype/"
             "trainedAlgorithmicMedia",
@@ -115,6 +116,67 @@ async def test_an_identity_without_stages_is_the_same_in_all(
         error = await refused(stubs, spec("<ann>", identities={"ann": "identities/bea"}))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert reason(error) == "IDENTITY_SHAPE_MISMATCH"
+
+
+async def test_strength_goes_from_the_class_noun_to_the_identity(
+    studio: Gateway, photo: bytes
+) -> None:
+    async with studio.stubs() as stubs:
+        await stubs.finished(await stubs.train(photo, "cleo", seed=3))
+
+        async def drawn(*stages: float, prompt: str = "a photo of <cleo>") -> bytes:
+            bound = {"cleo": "identities/cleo"} if "<" in prompt else {}
+            strengths = {"cleo": pb.IdentityStrength(stages=stages)} if stages else {}
+            (image,) = await draw(
+                stubs, spec(prompt, identities=bound, strengths=strengths, guidance_scale=2)
+            )
+            return pixels(image).tobytes()
+
+        noun = await drawn(prompt="a photo of person")
+        whole = await drawn()
+        assert await drawn(0) == noun
+        assert await drawn(1) == whole
+        assert await drawn(1, 1, 1, 1, 1) == whole
+        assert len({noun, whole, await drawn(0.5), await drawn(1, 1, 0, 0, 0)}) == 4
+
+
+async def test_size_scheduler_and_initial_picture_are_the_callers(
+    studio: Gateway, photo: bytes
+) -> None:
+    async with studio.stubs() as stubs:
+        asked = spec(width=128, height=64, scheduler=pb.SCHEDULER_EULER_ANCESTRAL)
+        (image,) = await draw(stubs, asked)
+        assert (image.width, image.height) == (128, 64)
+        assert pixels(image).shape == (64, 128, 3)
+        text = Image.open(io.BytesIO(image.data)).text  # type: ignore[attr-defined]
+        assert text["Scheduler"] == "euler_ancestral"
+        start = pb.InitImage(data=photo, strength=0.4)
+        request = pb.StreamGenerateRequest(spec=spec(steps=5, init_image=start))
+        events = [event async for event in stubs.generation.StreamGenerate(request)]
+        assert {event.progress.total_steps for event in events if event.HasField("progress")} == {2}
+        (plain,) = await draw(stubs, spec(steps=5))
+        assert (pixels(events[-1].image) != pixels(plain)).any()
+
+
+async def test_previews_come_on_the_way(studio: Gateway, bundle: Path) -> None:
+    described = ServingBundle.load(bundle)
+    request = pb.StreamGenerateRequest(spec=spec(steps=6), preview_every=2)
+    async with studio.stubs() as stubs:
+        events = [event async for event in stubs.generation.StreamGenerate(request)]
+    previews = [event.preview for event in events if event.HasField("preview")]
+    assert [(each.index, each.step) for each in previews] == [(0, 2), (0, 4)]
+    for each in previews:
+        picture = Image.open(io.BytesIO(each.data))
+        assert (each.mime_type, picture.format) == ("image/png", "PNG")
+        assert picture.size == (described.latent_width, described.latent_height)
+
+
+async def test_what_can_not_meet_its_deadline_is_told_early(studio: Gateway) -> None:
+    async with studio.stubs() as stubs:
+        await draw(stubs, spec())  # now the sampler knows its pace
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await draw(stubs, spec(steps=150, image_count=16), timeout=0.2)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_a_stream_tells_every_step(studio: Gateway) -> None:

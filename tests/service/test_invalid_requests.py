@@ -36,6 +36,17 @@ def webp_header(width: int, height: int) -> bytes:
 
 
 PLAIN = encode(Image.new("RGB", (64, 64), "teal"))
+BOUND = {"prompt": "<ann>", "identities": {"ann": "identities/ann"}}
+
+
+def strength(*stages: float) -> generation_pb.IdentityStrength:
+    return generation_pb.IdentityStrength(stages=stages)
+
+
+def start(data: bytes, strength: float | None = None) -> generation_pb.InitImage:
+    return generation_pb.InitImage(data=data, strength=strength)
+
+
 BAD_IMAGES = {
     "none": (b"", "is empty (0 bytes)"),
     "text": (b"not an image", "is not a PNG, JPEG or WEBP image"),
@@ -144,6 +155,39 @@ async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway)
         ({"guidance_scale": 0.5}, "spec.guidance_scale", "must be 1 to 30, got 0.5"),
         ({"seed": -1}, "spec.seed", "must be 0 to 2^63 - 1, got -1"),
         ({"seed": 2**63 - 1, "image_count": 2}, "spec.seed", "must be at most 2^63 - 1"),
+        ({"scheduler": 99}, "spec.scheduler", "must be one of SCHEDULER_DDIM, "),
+        ({"priority": 9}, "spec.priority", "must be one of PRIORITY_LOW, "),
+        (
+            {"priority": generation_pb.PRIORITY_HIGH},
+            "spec.priority",
+            "must be at most PRIORITY_NORMAL, got PRIORITY_HIGH",
+        ),
+        ({"width": 60}, "spec.width", "must be 32 to 128 in multiples of 8, got 60"),
+        ({"height": 0}, "spec.height", "must be 32 to 128 in multiples of 8, got 0"),
+        ({"height": 1 << 30}, "spec.height", "must be 32 to 128 in multiples of 8"),
+        (
+            {"strengths": {"ann": strength(1)}},
+            "spec.strengths[ann]",
+            "is not bound in spec.identities",
+        ),
+        (
+            {**BOUND, "strengths": {"ann": strength(0.5, 0.5)}},
+            "spec.strengths[ann].stages",
+            "must be 1 number or 5, one for each stage, got 2",
+        ),
+        (
+            {**BOUND, "strengths": {"ann": strength(float("nan"))}},
+            "spec.strengths[ann].stages",
+            "must be 0 to 1, got nan",
+        ),
+        ({"init_image": start(b"")}, "spec.init_image.data", "is empty (0 bytes)"),
+        ({"init_image": start(b"GIF89a")}, "spec.init_image.data", "is not a PNG, JPEG or WEBP"),
+        ({"init_image": start(PLAIN, 0)}, "spec.init_image.strength", "must be 0.01 to 1, got 0"),
+        (
+            {"guidance_interval": generation_pb.TimestepInterval(first=100, last=900)},
+            "spec.guidance_interval",
+            "must be 1000 >= first >= last >= 0, got first 100, last 900",
+        ),
     ],
 )
 async def test_a_bad_drawing_is_refused(
@@ -165,6 +209,15 @@ async def test_a_bad_drawing_is_refused(
             assert list(found) == [field]
             assert description in found[field]
             assert f"{field}: {found[field]}" == caught.value.details()
+
+
+async def test_bad_previews_are_refused(gateway: Gateway) -> None:
+    spec = generation_pb.GenerationSpec(prompt="a person")
+    request = generation_pb.StreamGenerateRequest(spec=spec, preview_every=0)
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await anext(aiter(stubs.generation.StreamGenerate(request)))
+    assert violations(caught.value) == {"preview_every": "must be 1 to 150, got 0"}
 
 
 async def test_very_many_violations_still_make_an_answer(gateway: Gateway) -> None:

@@ -1,14 +1,15 @@
 """Properties of the validators: nothing wrong passes, nothing right is refused."""
 
+import asyncio
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.v1 import generation_service_pb2 as pb
-from service.errors import InvalidRequestError
+from service.errors import InvalidRequestError, Violation
 from service.names import is_uuid4, parse_identity_name, quoted
-from service.validation import spec_violations
+from service.spec_validation import spec_violations
 
 NUMBERS: dict[str, tuple[Any, float, float]] = {
     "image_count": (st.integers(-(2**31), 2**31 - 1), 1, 16),
@@ -23,12 +24,13 @@ IDS = st.from_regex(r"\A[a-z][a-z0-9-]{0,62}\Z")
 WORDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,20}\Z")
 
 
+def violations(spec: pb.GenerationSpec) -> list[Violation]:
+    return asyncio.run(spec_violations(spec, None, pb.PRIORITY_NORMAL))
+
+
 @given(FIELDS)
 def test_exactly_the_numbers_out_of_range_are_named(fields: dict[str, Any]) -> None:
-    found = {
-        violation.field
-        for violation in spec_violations(pb.GenerationSpec(prompt="a", **fields), None)
-    }
+    found = {violation.field for violation in violations(pb.GenerationSpec(prompt="a", **fields))}
     wrong = {
         f"spec.{name}"
         for name, value in fields.items()
@@ -46,7 +48,7 @@ def test_exactly_the_words_without_their_other_half_are_named(
 ) -> None:
     prompt = "a photo " + " ".join(f"<{word}>" for word in sorted(used))
     names = {word: f"identities/{name}" for word, name in bound.items()}
-    found = spec_violations(pb.GenerationSpec(prompt=prompt, identities=names), None)
+    found = violations(pb.GenerationSpec(prompt=prompt, identities=names))
     unused = {f"spec.identities[{word}]" for word in bound.keys() - used}
     unbound = {
         f"placeholder <{word}> is not bound in spec.identities" for word in used - bound.keys()

@@ -1,7 +1,10 @@
 """A client of the sampler in a real Triton server."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,17 @@ import numpy.typing as npt
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 
-DATA_TYPES = {"int32": "INT32", "int64": "INT64", "float32": "FP32"}
+from deploy.triton import TritonServer
+
+STUB = b"triton_python_backend_stub"
+
+DATA_TYPES = {
+    "int32": "INT32",
+    "int64": "INT64",
+    "float32": "FP32",
+    "uint8": "UINT8",
+    "object": "BYTES",
+}
 
 
 @dataclass
@@ -18,6 +31,7 @@ class Answer:
 
     progress: list[tuple[int, int]] = field(default_factory=list)
     images: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    refusal: str = ""
     events: list[str] = field(default_factory=list)
 
 
@@ -64,7 +78,9 @@ async def draw(client: InferenceServerClient, tensors: dict[str, npt.NDArray[Any
         if (progress := result.as_numpy("progress")) is not None:
             answer.progress.append((int(progress[0]), int(progress[1])))
             answer.events.append("progress")
-        else:
+        elif (refusal := result.as_numpy("refusal")) is not None:
+            answer.refusal = refusal[0].decode()
+        elif result.as_numpy("image") is not None:
             answer.images[int(result.as_numpy("image_index")[0])] = result.as_numpy("image")
             answer.events.append("image")
     return answer
@@ -74,3 +90,20 @@ async def executions(client: InferenceServerClient, model: str) -> int:
     """How often a model was run since it was loaded."""
     statistics = await client.get_inference_statistics(model)
     return int(statistics.model_stats[0].execution_count)
+
+
+def kill_stub(server: TritonServer, model: str) -> None:
+    """Kills the process in which a server runs a model of its Python backend."""
+    place = f"/models/{model}/".encode()
+    killed = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        ours = parent == server.process.pid and command[0].endswith(STUB)
+        if ours and any(place in word for word in command):
+            os.kill(int(process.name), signal.SIGKILL)
+            killed += 1
+    assert killed == 1

@@ -54,8 +54,9 @@ class GenerationServiceServicer:
     def Generate(self, request, context):
         """Draws pictures and returns them together. Errors: INVALID_ARGUMENT with
         `google.rpc.BadRequest`, NOT_FOUND for an identity that does not exist, FAILED_PRECONDITION
-        for one that is not READY or belongs to another base model, UNAVAILABLE if the inference
-        server can't be reached.
+        for one that is not READY or belongs to another base model, RESOURCE_EXHAUSTED with
+        `google.rpc.RetryInfo` if too many requests wait already, DEADLINE_EXCEEDED as soon as the
+        call's deadline can't be met any more, UNAVAILABLE if the inference server can't be reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

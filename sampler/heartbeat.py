@@ -1,0 +1,57 @@
+"""Whether the engines still answer: Triton calls a model ready whose process has died."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from identity import ServingBundle
+from sampler.engine import Array, Engine
+
+FRESH_SECONDS = 1.0
+"""A model that answered within this time is not asked again."""
+
+
+class HeartbeatEngine:
+    """An engine that knows when each model answered last.
+
+    Args:
+        engine: runs the models.
+        bundle: sizes of the models.
+    """
+
+    def __init__(self, engine: Engine, bundle: ServingBundle) -> None:
+        self._engine = engine
+        self._calls = smallest_calls(bundle)
+        self._answered = dict.fromkeys(self._calls, float("-inf"))
+
+    async def __call__(self, model: str, inputs: Mapping[str, Array], output: str) -> Array:
+        """Runs a model; see :class:`sampler.engine.Engine`."""
+        answer = await self._engine(model, inputs, output)
+        self._answered[model] = time.monotonic()
+        return answer
+
+    async def check(self) -> None:
+        """Makes the smallest real call to each model that has not answered of late.
+
+        Raises :class:`sampler.engine.EngineError`.
+        """
+        for model, (inputs, output) in self._calls.items():
+            if time.monotonic() - self._answered[model] > FRESH_SECONDS:
+                await self(model, inputs, output)
+
+
+def smallest_calls(bundle: ServingBundle) -> dict[str, tuple[dict[str, Array], str]]:
+    """Inputs of one row and the output's name, for each model."""
+    side = bundle.min_image_size
+    latent_side = side * bundle.latent_height // bundle.image_height
+    latents = np.zeros((1, bundle.latent_channels, latent_side, latent_side), np.float32)
+    features = np.zeros((1, bundle.text_window, 2 * bundle.token_width), np.float32)
+    stages = {f"prompt_embeds_{stage}": features for stage in range(bundle.stages)}
+    embeddings = features[..., : bundle.token_width]
+    return {
+        "text_encoder": ({"embeddings": embeddings}, "features"),
+        "unet": ({"sample": latents, "timestep": np.zeros(1, np.float32), **stages}, "noise_pred"),
+        "vae_decoder": ({"latents": latents}, "image"),
+        "vae_encoder": ({"image": np.zeros((1, 3, side, side), np.float32)}, "latents"),
+    }

@@ -1,0 +1,102 @@
+"""Draws through the death of a model. What was lost is drawn again from the same seeds, which give
+the same pictures: the caller sees nothing but time.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+import structlog
+
+from service.errors import DeadlineExceededError, UnavailableError
+from service.metrics import Metrics
+from service.sampler_client import (
+    SamplerClient,
+    SamplerEvent,
+    SamplerImage,
+    SamplerPreview,
+    SamplerProgress,
+)
+from service.sampler_request import SamplerRequest
+from service.watchdog import Watchdog
+
+log = structlog.get_logger()
+
+ATTEMPTS = 4
+
+
+class Drawing:
+    """Draws requests to their end, if need be in several attempts."""
+
+    def __init__(self, sampler: SamplerClient, watchdog: Watchdog, metrics: Metrics) -> None:
+        self._sampler, self._watchdog, self._metrics = sampler, watchdog, metrics
+
+    async def draw(
+        self, request: SamplerRequest, time_limit: float
+    ) -> AsyncGenerator[SamplerEvent]:
+        """Like :meth:`SamplerClient.sample`, whose errors it raises too.
+
+        Progress never goes back, and no picture comes twice.
+        """
+        deadline = time.monotonic() + time_limit
+        progress = _Progress(len(request.seeds))
+        for attempt in range(1, ATTEMPTS + 1):
+            left = replace(request, seeds=tuple(request.seeds[i] for i in progress.missing))
+            events = self._sampler.sample(left, _time_left(deadline))
+            try:
+                async with aclosing(progress.of_all(events)) as told:
+                    async for event in told:
+                        yield event
+                return
+            except UnavailableError as error:
+                if attempt == ATTEMPTS or not await self._mended(deadline):
+                    raise
+                log.warning("drawing_again", reason=error.reason, pictures=len(progress.missing))
+                self._metrics.generation_retries.inc()
+
+    async def _mended(self, deadline: float) -> bool:
+        """Waits for the models to answer again; at once False if the server itself is away."""
+        try:
+            async with asyncio.timeout(_time_left(deadline)):
+                return await self._watchdog.check()
+        except TimeoutError:
+            return False
+
+
+class _Progress:
+    """Where a request stands, over all attempts.
+
+    Attributes:
+        missing: pictures that are not finished, by index.
+    """
+
+    def __init__(self, pictures: int) -> None:
+        self._pictures = pictures
+        self.missing = list(range(pictures))
+        self._told = -1
+
+    async def of_all(self, events: AsyncGenerator[SamplerEvent]) -> AsyncGenerator[SamplerEvent]:
+        """An attempt's events, as those of the whole request."""
+        drawn = tuple(self.missing)
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case SamplerProgress(step, total, position):
+                        steps = total // len(drawn)
+                        done = step + steps * (self._pictures - len(drawn))
+                        if done > self._told or (position and self._told <= 0):
+                            self._told = done
+                            yield SamplerProgress(done, steps * self._pictures, position)
+                    case SamplerPreview(index):
+                        yield replace(event, index=drawn[index])
+                    case SamplerImage(index):
+                        self.missing.remove(drawn[index])
+                        yield replace(event, index=drawn[index])
+
+
+def _time_left(deadline: float) -> float:
+    if (left := deadline - time.monotonic()) <= 0:
+        raise DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")
+    return left

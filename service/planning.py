@@ -1,0 +1,175 @@
+"""From what a caller asks for to what the sampler draws; everything that can be refused is refused
+here.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from identity import Identity
+from identity.strength import blend
+from likeness.v1 import generation_service_pb2 as pb
+from service.bundle import Bundle, BundleSource
+from service.cache import IdentityCache
+from service.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
+from service.init_image import fitted_pixels
+from service.names import IDENTITY_TYPE, identity_name, parse_identity_name
+from service.pictures import Making
+from service.sampler_request import SamplerRequest
+from service.settings import GenerationSettings
+from service.spec_validation import spec_violations
+from service.store import IdentityRecord, IdentityState, IdentityStore
+
+RANDOM_SEEDS = 2**32
+"""Seeds chosen by the service are below, so that they are short to write down."""
+
+DEFAULT_INIT_STRENGTH = 0.8
+
+RANKS = {pb.PRIORITY_LOW: -1, pb.PRIORITY_HIGH: 1}
+"""The sampler's numbers; all other priorities are 0."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the sampler draws, and what its pictures say about how they were made."""
+
+    request: SamplerRequest
+    base_model_digest: str
+
+    def making(self, index: int) -> Making:
+        """How one of the pictures is made."""
+        request = self.request
+        return Making(
+            request.seeds[index],
+            request.steps,
+            request.guidance_scale,
+            request.scheduler,
+            self.base_model_digest,
+        )
+
+
+class Planner:
+    """Checks requests and gathers what they need."""
+
+    def __init__(
+        self,
+        identities: IdentityStore,
+        cache: IdentityCache,
+        bundles: BundleSource,
+        settings: GenerationSettings,
+    ) -> None:
+        self._identities, self._cache, self._bundles = identities, cache, bundles
+        self._settings = settings
+
+    async def plan(self, spec: pb.GenerationSpec, tenant: str, preview_every: int) -> Plan:
+        """The plan of a request.
+
+        Args:
+            spec: what to draw.
+            tenant: whose request it is.
+            preview_every: steps between two previews; 0: none.
+
+        Raises:
+            InvalidRequestError, NotFoundError, FailedPreconditionError, DataLossError,
+            UnavailableError: see there.
+        """
+        bundle = await self._bundles.find()
+        ceiling = pb.Priority.Value(f"PRIORITY_{self._settings.priority_ceiling.upper()}")
+        violations = await spec_violations(spec, bundle, ceiling)
+        if violations:
+            raise InvalidRequestError(violations)
+        bundle = bundle or await self._bundles.get()
+        tokens = await self._tokens(spec, bundle)
+        prompt = bundle.tokenizer(spec.prompt, tokens.keys())
+        rows = {word: row for row, word in enumerate(tokens)}
+        seed = spec.seed if spec.HasField("seed") else secrets.randbelow(RANDOM_SEEDS)
+        default, model, start = self._settings, bundle.description, spec.init_image
+        height = spec.height if spec.HasField("height") else model.image_height
+        width = spec.width if spec.HasField("width") else model.image_width
+        interval = spec.guidance_interval
+        request = SamplerRequest(
+            prompt_ids=prompt.token_ids,
+            negative_ids=bundle.tokenizer(spec.negative_prompt).token_ids,
+            placeholders=tuple((each.position, rows[each.word]) for each in prompt.placeholders),
+            identities=np.stack(list(tokens.values())) if tokens else np.zeros(0, np.float32),
+            seeds=tuple(seed + i for i in range(spec.image_count or 1)),
+            steps=spec.steps if spec.HasField("steps") else default.steps,
+            guidance_scale=(
+                spec.guidance_scale if spec.HasField("guidance_scale") else default.guidance_scale
+            ),
+            guidance_interval=(
+                (interval.first, interval.last) if spec.HasField("guidance_interval") else None
+            ),
+            scheduler=(
+                pb.Scheduler.Name(spec.scheduler).removeprefix("SCHEDULER_").lower()
+                if spec.scheduler
+                else default.scheduler
+            ),
+            height=height,
+            width=width,
+            init_image=(
+                await fitted_pixels(start.data, height, width)
+                if spec.HasField("init_image")
+                else None
+            ),
+            init_strength=start.strength if start.HasField("strength") else DEFAULT_INIT_STRENGTH,
+            preview_every=preview_every,
+            tenant=tenant,
+            priority=RANKS.get(spec.priority, 0),
+        )
+        return Plan(request, model.base_model_digest)
+
+    async def _tokens(
+        self, spec: pb.GenerationSpec, bundle: Bundle
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """``[S, 2, D]`` of each placeholder word, blended with its class noun as asked."""
+        ids = {word: parse_identity_name(name) for word, name in spec.identities.items()}
+        records = await self._identities.get_all(set(ids.values())) if ids else {}
+        for identity_id in ids.values():
+            _check_usable(identity_id, records.get(identity_id), bundle)
+        tokens = {}
+        for word, identity_id in ids.items():
+            record = records[identity_id]
+            tokens[word] = _for_stages(await self._cache.get(record), bundle, identity_id)
+            if word in spec.strengths:
+                stages = np.array(spec.strengths[word].stages, np.float32)
+                strength = np.broadcast_to(stages[:, None], (bundle.description.stages, 2))
+                tokens[word] = blend(tokens[word], bundle.embedding(record.class_noun), strength)
+        return tokens
+
+
+def _check_usable(identity_id: str, record: IdentityRecord | None, bundle: Bundle) -> None:
+    name = identity_name(identity_id)
+    if record is None:
+        raise NotFoundError(IDENTITY_TYPE, name)
+    if record.state is not IdentityState.READY:
+        message = f"{name} is not READY: its training " + (
+            "is not done yet" if record.state is IdentityState.TRAINING else "failed"
+        )
+        raise FailedPreconditionError(IDENTITY_TYPE, name, message, "IDENTITY_NOT_READY")
+    served = bundle.description.base_model_digest
+    if record.base_model_digest != served:
+        raise FailedPreconditionError(
+            IDENTITY_TYPE,
+            name,
+            f"{name} was learned on the base model {record.base_model_digest[:19]}, "
+            f"but {served[:19]} is served",
+            "BASE_MODEL_MISMATCH",
+        )
+
+
+def _for_stages(identity: Identity, bundle: Bundle, identity_id: str) -> npt.NDArray[np.float32]:
+    """``[S, 2, D]``; an identity without stages is the same in all of them."""
+    stages, width = bundle.description.stages, bundle.description.token_width
+    if identity.stages not in (1, stages) or identity.width != width:
+        name = identity_name(identity_id)
+        raise FailedPreconditionError(
+            IDENTITY_TYPE,
+            name,
+            f"{name} has {identity.stages} stages of width {identity.width}, "
+            f"but {stages} of {width} are served",
+            "IDENTITY_SHAPE_MISMATCH",
+        )
+    return np.broadcast_to(identity.tokens, (stages, 2, width))

@@ -1,0 +1,112 @@
+"""The same seed gives the same picture, whatever else is in the batch: bit for bit."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from export.runtimes import Runtime
+from sampler.request import SamplingRequest
+from sampler.schedulers import SCHEDULERS
+from sampler.settings import SamplerSettings
+from tests.sampler.conftest import Collector, Studio, text
+
+SIZES = ((64, 64), (64, 128))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A request, as hypothesis draws it."""
+
+    scheduler: str
+    seeds: tuple[int, ...]
+    steps: int
+    guidance: float
+    person: int | None
+    size: tuple[int, int]
+    from_picture: bool
+    interval: bool
+    previews: bool
+    tenant: str
+    priority: int
+
+    def request(self, studio: Studio) -> SamplingRequest:
+        options: dict[str, np.ndarray] = {
+            "scheduler": text(self.scheduler),
+            "size": np.array(self.size, np.int32),
+            "tenant": text(self.tenant),
+            "priority": np.array([self.priority], np.int32),
+            "preview_every": np.array([int(self.previews)], np.int32),
+        }
+        if self.from_picture:
+            shape = (*self.size, 3)
+            options["init_image"] = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+            options["init_strength"] = np.array([0.6], np.float32)
+        if self.interval:
+            options["guidance_interval"] = np.array([700, 200], np.float32)
+        people = {} if self.person is None else {"ann": studio.stranger(self.person)}
+        return studio.request(
+            "a photo of <ann>" if people else "a photo of a person",
+            people=people,
+            seeds=self.seeds,
+            steps=self.steps,
+            guidance=self.guidance,
+            **options,
+        )
+
+
+wishes = st.builds(
+    Wish,
+    scheduler=st.sampled_from(sorted(SCHEDULERS)),
+    seeds=st.lists(st.integers(0, 2), min_size=1, max_size=3).map(tuple),
+    steps=st.integers(1, 5),
+    guidance=st.sampled_from([1.0, 3.0]),
+    person=st.sampled_from([None, 1, 2]),
+    size=st.sampled_from(SIZES),
+    from_picture=st.booleans(),
+    interval=st.booleans(),
+    previews=st.booleans(),
+    tenant=st.sampled_from(["a", "b"]),
+    priority=st.integers(-1, 1),
+)
+
+
+async def drawn(studio: Studio, mix: list[Wish]) -> list[Collector]:
+    return await asyncio.gather(*(studio.draw(wish.request(studio)) for wish in mix))
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(mix=st.lists(wishes, min_size=2, max_size=4))
+def test_a_mix_equals_its_solo_runs(
+    bundle: Path, runtimes: Mapping[str, Runtime], mix: list[Wish]
+) -> None:
+    async def both() -> None:
+        studio = Studio(bundle, runtimes, SamplerSettings())
+        together = await drawn(studio, mix)
+        # Alone, and without what the mix has left in the cache.
+        alone = Studio(bundle, runtimes, SamplerSettings(conditioning_cache_bytes=0))
+        for wish, shared in zip(mix, together, strict=True):
+            (solo,) = await drawn(alone, [wish])
+            assert solo.pictures.keys() == shared.pictures.keys() == set(range(len(wish.seeds)))
+            for index, picture in solo.pictures.items():
+                np.testing.assert_array_equal(picture, shared.pictures[index])
+            assert len(solo.previews) == len(shared.previews)
+        studio.sampler.stop()
+        alone.sampler.stop()
+
+    asyncio.run(both())
+
+
+async def test_every_scheduler_and_every_seed_draws_a_picture_of_its_own(studio: Studio) -> None:
+    requests = [
+        studio.request(seeds=(1, 2), steps=4, scheduler=text(name)) for name in sorted(SCHEDULERS)
+    ]
+    answers = await asyncio.gather(*map(studio.draw, requests))
+    pictures = [picture.tobytes() for answer in answers for picture in answer.pictures.values()]
+    assert len(set(pictures)) == 2 * len(SCHEDULERS)

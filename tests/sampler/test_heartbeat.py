@@ -1,0 +1,31 @@
+"""A heartbeat is a real call of every model that has not just answered."""
+
+import pytest
+
+from sampler.engine import EngineError
+from sampler.heartbeat import HeartbeatEngine, smallest_calls
+from tests.sampler.conftest import Studio
+
+
+async def test_asks_every_model_once(studio: Studio) -> None:
+    engine = HeartbeatEngine(studio.engine, studio.bundle)
+    await engine.check()
+    assert studio.engine.calls == dict.fromkeys(
+        ("text_encoder", "unet", "vae_decoder", "vae_encoder"), 1
+    )
+    await engine.check()  # all have just answered
+    assert studio.engine.calls.total() == 4
+
+
+async def test_a_model_that_just_worked_is_not_asked(studio: Studio) -> None:
+    engine = HeartbeatEngine(studio.engine, studio.bundle)
+    inputs, output = smallest_calls(studio.bundle)["unet"]
+    await engine("unet", inputs, output)
+    await engine.check()
+    assert studio.engine.calls["unet"] == 1
+
+
+async def test_tells_which_model_is_away(studio: Studio) -> None:
+    studio.engine.broken.add("vae_decoder")
+    with pytest.raises(EngineError, match="vae_decoder is broken"):
+        await HeartbeatEngine(studio.engine, studio.bundle).check()
