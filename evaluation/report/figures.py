@@ -18,9 +18,11 @@ class Cell:
 
 def estimate(value: Estimate | None, bold: bool = False) -> Cell | None:
     """Mean and interval; None where there is no figure."""
-    if value is None or value[0] is None:
+    if value is None:
         return None
     mean, low, high = value
+    if mean is None:
+        return None
     interval = "" if low is None or high is None else f"{_number(low)} to {_number(high)}"
     return Cell(_number(mean), interval, bold)
 

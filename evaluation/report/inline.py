@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from cycler import cycler
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -23,12 +24,12 @@ _VARIABLES = {
     SECOND: "second",
     THIRD: "third",
 }
-_STYLE = {
+_STYLE: Any = {
     "axes.edgecolor": RULE,
     "axes.grid": True,
     "axes.labelcolor": MUTED,
     "axes.linewidth": 1,
-    "axes.prop_cycle": mpl.cycler(color=[ACCENT, SECOND, THIRD]),
+    "axes.prop_cycle": cycler(color=[ACCENT, SECOND, THIRD]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": INK,
@@ -49,7 +50,7 @@ _STYLE = {
     "ytick.color": RULE,
     "ytick.labelcolor": MUTED,
 }
-_LOSSY = {"format": "WEBP", "quality": 90, "method": 6}
+_LOSSY: dict[str, Any] = {"format": "WEBP", "quality": 90, "method": 6}
 _METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 

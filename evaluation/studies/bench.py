@@ -8,13 +8,7 @@ import torch
 from torch import Tensor
 
 from basemodel import BaseModel, load, token_embeddings
-from evaluation.denoiser import (
-    Denoiser,
-    openvino_denoiser,
-    openvino_serves,
-    torch_denoiser,
-    write_openvino,
-)
+from evaluation.denoiser import Denoiser, denoiser, openvino_serves, write_openvino
 from evaluation.judges import Floats, Judge
 from evaluation.learning import learn
 from evaluation.methods import METHODS
@@ -94,9 +88,7 @@ def open_bench(settings: Settings, folder: Folder, people: int, seeds: int, thre
     base = load(settings.base_model, device())
     judge, everybody = settings.load_judge(), settings.people(base)
     folder.claim(settings.to_json(base, judge, everybody))
-    if openvino_serves(base):
-        denoise = openvino_denoiser(write_openvino(base, folder.root / "engine"), threads)
-    else:
-        denoise = torch_denoiser(base)
+    unet = write_openvino(base, folder.root / "engine") if openvino_serves(base) else None
+    denoise = denoiser(base, unet, threads)
     numbers = tuple(range(settings.first, settings.first + people))
     return Bench(settings, folder, base, denoise, judge, everybody, METHODS, numbers, seeds)
