@@ -66,6 +66,11 @@ checkpoint: setup ## retrain the embedded checkpoint (hours; goes on where it wa
 evaluate: setup ## the paper's tables at our scale (hours; goes on where it was stopped): out/evaluation
 	python -m evaluation --out out/evaluation
 
+.PHONY: report
+report: setup ## look inside the default method, and one page of all results: out/evaluation/report.html
+	python -m evaluation.studies --out out/evaluation
+	python -m evaluation.report --out out/evaluation
+
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml's ranges
 	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
