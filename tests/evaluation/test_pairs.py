@@ -13,8 +13,9 @@ from basemodel import BaseModel, load, token_embeddings
 from evaluation.denoiser import torch_denoiser
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge
+from evaluation.pair_drawing import WAYS, PairDrawing
 from evaluation.pair_table import figures
-from evaluation.pairs import WAYS, PairDrawing, judge_pairs, measure_pairs, random_pairs
+from evaluation.pairs import judge_pairs, measure_pairs, random_pairs
 from evaluation.sampling import SamplingSettings
 from faceworld import PAIR_PROMPTS, source_image
 from faceworld.judges import ClipJudge, IdentityJudge, Judges
