@@ -83,6 +83,8 @@ def main(
     An export that was stopped goes on where it was.
     """
     # torch and diffusers take seconds: a wrong option should not.
+    from transformers.utils.logging import disable_progress_bar
+
     from basemodel import BaseModelError, resolve, source_digest
     from export.build import Settings, made_with, up_to_date
     from export.room import require_room
@@ -90,6 +92,8 @@ def main(
     from export.tensorrt_engine import Compilation
     from export.tensorrt_library import capabilities, library
 
+    # One progress bar is enough, and it is ours.
+    disable_progress_bar()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     try:

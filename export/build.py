@@ -137,7 +137,7 @@ def build(
     made = workshop.directory / "bundle"
     shutil.rmtree(made, ignore_errors=True)
     for graph in graphs(base_model, STAGES):
-        shapes = profiles(graph, sizes, max(settings.max_rows, 2 * STAGES + 1))
+        shapes = profiles(graph, sizes, settings.max_rows)
         engine = _compile(base_model, graph, onnx[graph.name], settings, shapes, workshop)
         files = [file for file in engine.iterdir() if file.name != PHASE_RECORD]
         version = add_engine(made / "models", graph, settings.target, shapes, files)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from export.graphs import Graph
 from export.sizes import PictureSizes
+from identity import STAGES
 
 Shape = tuple[int, ...]
 
@@ -42,6 +43,10 @@ def profiles(graph: Graph, sizes: PictureSizes, max_rows: int) -> list[Profile]:
     """
     if graph.name.startswith("vae"):
         max_rows = min(max_rows, DECODER_ROWS)
+    elif (
+        graph.name == "text_encoder"
+    ):  # a prompt's keys and values of each stage, and the plain one
+        max_rows = max(max_rows, 2 * STAGES + 1)
     unit = 1 if graph.name == "vae_encoder" else sizes.pixels_per_latent
     own = (sizes.height // unit, sizes.width // unit)
     small, large = (sizes.smallest // unit,) * 2, (sizes.largest // unit,) * 2

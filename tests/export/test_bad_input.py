@@ -25,8 +25,8 @@ def export_fails(checkpoint: Path, out: Path, *options: str) -> str:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
     assert not out.exists()
-    (line,) = result.stderr.splitlines()
-    return line
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_bundle_holds_an_engine_of_every_graph(
     assert name == f"model.tensorrt-rtx-{version}.sm89.plan"
     unet = EngineManifest.load(gpu_bundle / "models/unet/1" / name)
     assert unet.base_model_digest == exported_model.digest
-    assert [each["rows"] for each in unet.profiles] == [[1, 1], [2, 2], [3, 4], [5, 8], [9, 11]]
+    assert [each["rows"] for each in unet.profiles] == [[1, 1], [2, 2], [3, 4], [5, 8]]
     assert config_of(gpu_bundle / "models/unet").instance_group[0].kind == (
         model_config_pb2.ModelInstanceGroup.KIND_GPU
     )
@@ -142,6 +142,14 @@ def test_engines_for_gpus_do_not_run_here(tmp_path: Path) -> None:
 def test_buckets_are_powers_of_two_and_the_most() -> None:
     assert buckets(16) == [1, 2, 4, 8, 16]
     assert buckets(11) == [1, 2, 4, 8, 11]
+
+
+def test_rows_are_those_that_the_sampler_sends(
+    exported_model: BaseModel, graph_of: dict[str, Graph]
+) -> None:
+    sizes = PictureSizes.of(exported_model, 64, 64)
+    most = {name: profiles(graph, sizes, 8)[-1].rows[1] for name, graph in graph_of.items()}
+    assert most == {"text_encoder": 11, "unet": 8, "vae_decoder": 4, "vae_encoder": 4}
 
 
 @pytest.mark.parametrize("largest", [64, 128])
