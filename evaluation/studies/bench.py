@@ -13,7 +13,7 @@ from evaluation.judges import Floats, Judge
 from evaluation.learning import learn
 from evaluation.methods import METHODS
 from evaluation.people import People
-from evaluation.sampling import Pictures, draw, identity_conditioning
+from evaluation.sampling import Pictures, draw, identity_conditioning, seed_of
 from evaluation.settings import Folder, Settings
 from evaluation.workers import TOGETHER, device
 from trainer.config import TrainingConfig
@@ -61,10 +61,12 @@ class Bench:
             )
         ]
 
-    def draw(self, prompt: str, tokens: Sequence[Tensor], seeds: Sequence[int]) -> Pictures:
-        """One picture per identity ``[S, 2, D]`` and seed, side by side: ``[N, H, W, 3]``."""
+    def draw(self, prompt: str, tokens: Sequence[Tensor], seeds: int) -> Pictures:
+        """``[N * seeds, H, W, 3]``: of each of N identities ``[S, 2, D]``, with every seed."""
         told = [identity_conditioning(self.base, prompt, each) for each in tokens]
-        return draw(self.base, self.denoise, told, seeds, self.settings.sampling)
+        rows = [each for each in told for _ in range(seeds)]
+        noise = [seed_of(prompt, index) for index in range(seeds)] * len(tokens)
+        return draw(self.base, self.denoise, rows, noise, self.settings.sampling)
 
     def sources(self) -> Floats:
         """``[N, E]`` faces of the people's source images."""

@@ -7,7 +7,6 @@ import pandas as pd
 
 from evaluation.learning import config_key
 from evaluation.metrics import identity_score, similarity
-from evaluation.sampling import seed_of
 from evaluation.studies.bench import Advance, Bench
 from evaluation.studies.tables import means
 from evaluation.workers import TOGETHER
@@ -70,7 +69,7 @@ def _scores(bench: Bench, training: Training) -> dict[str, float | None]:
     sources = bench.sources()
     measured = []
     for prompt in _PROMPTS:
-        pictures = bench.draw(prompt, tokens, [seed_of(prompt, 0)] * len(tokens))
+        pictures = bench.draw(prompt, tokens, 1)
         cosines = similarity(bench.judge.faces(pictures)[0], sources)
         texts = [prompt.format(bench.settings.class_noun)] * len(tokens)
         scores = bench.judge.prompt_scores(pictures, texts)

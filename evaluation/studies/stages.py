@@ -14,7 +14,7 @@ from torch import Tensor
 from evaluation.errors import EvaluationError
 from evaluation.learning import config_key
 from evaluation.metrics import identity_score, similarity
-from evaluation.sampling import Pictures, seed_of
+from evaluation.sampling import Pictures
 from evaluation.studies.bench import Advance, Bench
 from evaluation.studies.findings import findings
 from evaluation.studies.substitution import (
@@ -99,11 +99,7 @@ def _draw(bench: Bench, scope: Scope, tokens: Sequence[Tensor], strength: Floats
     noun = bench.noun.numpy()
     everybody = tokens if strength.any() else tokens[:1]  # the class noun is the same for all
     mixed = [torch.from_numpy(blend(each.numpy(), noun, strength)) for each in everybody]
-    by_prompt = []
-    for prompt in scope.prompts:
-        seeds = [seed_of(prompt, index) for index in range(scope.seeds)]
-        rows = [each for each in mixed for _ in seeds]
-        by_prompt.append(bench.draw(prompt, rows, seeds * len(mixed)))
+    by_prompt = [bench.draw(prompt, mixed, scope.seeds) for prompt in scope.prompts]
     size = by_prompt[0].shape[1:]
     together = np.stack(by_prompt).reshape(len(by_prompt), len(mixed), scope.seeds, *size)
     pictures = together.swapaxes(0, 1).reshape(-1, *size)

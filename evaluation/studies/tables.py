@@ -1,5 +1,6 @@
 """The table of substitutions to read, and a picture of every setting."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from evaluation.sampling import Pictures
 from evaluation.statistics import estimates
 from evaluation.studies.findings import Finding
 from evaluation.studies.substitution import Series, name_of
+from trainer.process import write_atomically
 
 MEASURES = {"id": "ID", "score": "Prompt", "layout": "Layout", "surroundings": "Surroundings"}
 """Cosine with the source image and with the text; likeness of the layout, and difference of the
@@ -86,7 +88,9 @@ def write_grid(path: Path, series: Mapping[str, Series], drawn: Mapping[str, Pic
             for cell, (label, strength) in zip(cells, each.strengths.items(), strict=False):
                 cell.imshow(drawn[name_of(strength)][0], interpolation="lanczos")
                 cell.set_title(label)
-        figure.savefig(path, dpi=120, format="png")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, dpi=120, format="png")
+    write_atomically(path, buffer.getvalue())
 
 
 def _cell(mean: float, low: float | None, high: float | None) -> str:
