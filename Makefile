@@ -10,7 +10,7 @@ export LIKENESS_BASE_MODEL := $(BASE_MODEL)
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -70,6 +70,10 @@ evaluate: setup ## the paper's tables at our scale (hours; goes on where it was 
 report: setup ## look inside the default method, and one page of all results: out/evaluation/report.html
 	python -m evaluation.studies --out out/evaluation
 	python -m evaluation.report --out out/evaluation
+
+.PHONY: bench-serving
+bench-serving: setup ## measure the sampler against its peers: docs/benchmarks.md (minutes, on a quiet machine)
+	python -m benchmarks.serving --checkpoint $(BASE_MODEL)
 
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml's ranges

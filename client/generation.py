@@ -66,11 +66,11 @@ def generation_spec(
         steps=drawing.get("steps"),
         guidance_scale=drawing.get("guidance_scale"),
         seed=drawing.get("seed"),
-        scheduler=pb.Scheduler.Value(f"SCHEDULER_{scheduler.upper()}") if scheduler else None,
+        scheduler=f"SCHEDULER_{scheduler.upper()}" if scheduler else None,
         width=drawing.get("width"),
         height=drawing.get("height"),
         init_image=_init_image(drawing),
-        priority=pb.Priority.Value(f"PRIORITY_{priority.upper()}") if priority else None,
+        priority=f"PRIORITY_{priority.upper()}" if priority else None,
     )
     for word, strength in (drawing.get("strengths") or {}).items():
         stages = [strength] if isinstance(strength, float | int) else strength

@@ -202,7 +202,8 @@ def _events(answer: Any) -> Iterator[SamplerEvent]:
     if (progress := answer.as_numpy("progress")) is not None:
         yield SamplerProgress(*map(int, progress))
     if (pixels := answer.as_numpy("preview")) is not None:
-        yield SamplerPreview(*map(int, answer.as_numpy("preview_of")), pixels)
+        index, step = map(int, answer.as_numpy("preview_of"))
+        yield SamplerPreview(index, step, pixels)
     if (pixels := answer.as_numpy("image")) is not None:
         yield SamplerImage(int(answer.as_numpy("image_index")[0]), pixels)
 

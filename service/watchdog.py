@@ -10,7 +10,7 @@ from service.sampler_client import SamplerClient
 
 log = structlog.get_logger()
 
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 30.0
 """How long a heartbeat may take on a busy machine before the models count as away."""
 
 

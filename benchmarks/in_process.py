@@ -1,0 +1,77 @@
+"""The sampler's loop with the engines in its own process: what the way to Triton's costs."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.requests import Tensors
+from export.runtimes import load
+from identity import ServingBundle
+from sampler.engine import Array
+from sampler.loop import Sampler, Tables
+from sampler.request import parse_request
+from sampler.settings import SamplerSettings
+from sampler.vae import Pixels
+
+
+class ThreadedEngine:
+    """Runs a bundle's models in threads of this process."""
+
+    def __init__(self, bundle: Path, engine: str) -> None:
+        names = ("text_encoder", "unet", "vae_decoder")
+        self._runtimes = {name: load(engine, bundle / "models" / name / "1") for name in names}
+
+    async def __call__(
+        self,
+        model: str,
+        inputs: Mapping[str, Array],
+        output: str,  # noqa: ARG002  (each model has one)
+    ) -> Array:
+        """Runs a model; see :class:`sampler.engine.Engine`."""
+        return await asyncio.to_thread(self._runtimes[model], inputs)
+
+
+class Silent:
+    """A caller that only waits for the end."""
+
+    def cancelled(self) -> bool:
+        """It stays."""
+        return False
+
+    def progress(self, done: int, total: int, queue_position: int) -> None:
+        """Not looked at."""
+
+    def preview(self, index: int, steps_done: int, pixels: Pixels) -> None:
+        """Not looked at."""
+
+    def picture(self, index: int, pixels: Pixels) -> None:
+        """Not looked at."""
+
+
+async def step_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> float:
+    """Mean time of a step of requests that are drawn together."""
+    description = ServingBundle.load(bundle)
+    tables = Tables(
+        np.load(bundle / "token_embeddings.npy"),
+        json.loads((bundle / "scheduler.json").read_text()),
+        np.load(bundle / "latent_rgb.npy"),
+    )
+    engine = ThreadedEngine(bundle, description.engine)
+    sampler = Sampler(description, tables, engine, SamplerSettings())
+    sampler.start()
+    vocabulary = len(tables.token_embeddings)
+    wanted = [parse_request(each, description, vocabulary) for each in requests]
+
+    async def draw_all() -> None:
+        await asyncio.gather(*(sampler.draw(each, Silent()) for each in wanted))
+
+    await draw_all()  # the first call of a batch size is slow
+    statistics = sampler.statistics
+    steps, seconds = statistics.steps, statistics.step_seconds
+    for _ in range(rounds):
+        await draw_all()
+    sampler.stop()
+    return (statistics.step_seconds - seconds) / (statistics.steps - steps)

@@ -1,0 +1,60 @@
+"""The peer everybody knows: diffusers' pipeline on the same checkpoint and the same CPU."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+from benchmarks.machine import cores
+
+PROMPT = "a photo of a person"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The pipeline at its best.
+
+    Attributes:
+        seconds: one picture.
+        setting: the data type and number of threads that gave it.
+        tried: seconds of all settings.
+    """
+
+    seconds: float
+    setting: str
+    tried: dict[str, float]
+
+
+def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: int) -> Peer:
+    """The quickest of float32 and bfloat16 and of one to all cores; the median of its rounds."""
+    tried = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        pipeline = StableDiffusionPipeline.from_pretrained(checkpoint, torch_dtype=dtype)
+        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+        pipeline.set_progress_bar_config(disable=True)
+
+        def draw(pipeline: StableDiffusionPipeline = pipeline) -> None:
+            generator = torch.Generator("cpu").manual_seed(0)
+            pipeline(
+                PROMPT, num_inference_steps=steps, guidance_scale=guidance, generator=generator
+            )
+
+        for threads in range(1, cores() + 1):
+            torch.set_num_threads(threads)
+            name = f"{str(dtype).removeprefix('torch.')}, {threads} threads"
+            tried[name] = _median(draw, rounds)
+    setting = min(tried, key=lambda name: tried[name])
+    return Peer(tried[setting], setting, tried)
+
+
+def _median(call: Callable[[], None], rounds: int) -> float:
+    call()
+    seconds = []
+    for _ in range(rounds):
+        began = time.monotonic()
+        call()
+        seconds.append(time.monotonic() - began)
+    return sorted(seconds)[len(seconds) // 2]
