@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 PHASES = 1 + 2 * 4
 """Loading, and ONNX and engine of each graph."""
+MESSAGE_LENGTH = 400
+"""PyTorch's errors name every tensor that does not fit."""
 
 app = typer.Typer(add_completion=False)
 
@@ -124,7 +127,8 @@ def main(
         if work is None:
             shutil.rmtree(workshop, ignore_errors=True)
     except (BaseModelError, ExportError, OSError, RuntimeError) as error:
-        typer.echo(f"export: {' '.join(str(error).split())}", err=True)
+        reason = textwrap.shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
+        typer.echo(f"export: {reason}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{out}: {bundle.engine}, {bundle.image_width}x{bundle.image_height}", err=True)
 
@@ -134,13 +138,14 @@ def _build(directory: Path, out: Path, settings: "Settings", work: Path) -> "Ser
     from export.build import build
     from export.phases import Workshop
 
+    console = Console(stderr=True)
     with Progress(
         TextColumn("Exporting"),
         BarColumn(),
         TextColumn("{task.completed}/{task.total} {task.description}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
+        console=console,
+        disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task("base model", total=PHASES)
 

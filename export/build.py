@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def write_graphs(
         folder = workshop.run(
             f"onnx-{precision}/{graph.name}",
             wanted,
-            lambda made, graph=graph: write_onnx(graph, made),
+            partial(write_onnx, graph),
         )
         files[graph.name] = folder / "model.onnx"
     return files

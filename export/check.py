@@ -36,10 +36,8 @@ def check_engines(bundle: Path, version: str, capability: str | None) -> int:
 def main(bundle: Annotated[Path, typer.Argument(help="The serving bundle.")]) -> None:
     """Check that a bundle's engines are for this machine's GPU and library."""
     try:
-        engine = ServingBundle.load(bundle).engine
-        version = ""
-        if engine in Target and Target(engine).on_gpu:
-            version = library(Target(engine)).version
+        target = Target(ServingBundle.load(bundle).engine)
+        version = library(target).version if target.on_gpu else ""
         count = check_engines(bundle, version, gpu_capability())
     except (BundleError, EngineMismatchError, ExportError) as error:
         typer.echo(f"check: {' '.join(str(error).split())}", err=True)

@@ -63,7 +63,7 @@ class Workshop:
                 raise ExportError(f"another export is at work in {self.directory}") from None
             yield
 
-    def run(self, name: str, inputs: Mapping[str, str], make: Callable[[Path], None]) -> Path:
+    def run(self, name: str, inputs: Mapping[str, str], make: Callable[[Path], object]) -> Path:
         """The folder of a phase; ``make`` fills it unless it is whole already."""
         self._progress(name)
         folder = self.directory / name

@@ -35,7 +35,8 @@ class WideNorm(nn.Module):
 def wide_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """``softmax(Q K^T / sqrt(d)) V`` of ``[B, h, N, d]``, up to the softmax in float32."""
     scores = (query.float() * query.shape[-1] ** -0.5) @ key.float().transpose(-1, -2)
-    return scores.softmax(dim=-1).to(value.dtype) @ value
+    attended: Tensor = scores.softmax(dim=-1).to(value.dtype) @ value
+    return attended
 
 
 class WideCrossAttention(SplitCrossAttention):

@@ -44,7 +44,7 @@ def fit_latent_rgb(base_model: BaseModel, sizes: PictureSizes) -> LatentRgb:
     side = max(SIDE, 2 * sizes.multiple)
     fields = interpolate(colours, (side, side), mode="bicubic").clamp(-1, 1)
     latents, pixels = [], []
-    for field in fields.split(1):  # one at a time: a decoder needs much memory
+    for field in fields[:, None]:  # one at a time: a decoder needs much memory
         latent = base_model.encode(field)
         decoded = (base_model.decode(latent) / 2 + 0.5).clamp(0, 1)
         latents.append(_rows(latent))

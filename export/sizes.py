@@ -1,7 +1,7 @@
 """Which sizes of picture a bundle takes: a range of pixels and a multiple, for either side."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from basemodel import BaseModel
 from export.supported import ExportError
@@ -53,4 +53,5 @@ class PictureSizes:
 
 def latent_multiple(base_model: BaseModel) -> int:
     """What a latent's sides are multiples of: every level of the U-Net but the last halves them."""
-    return int(2 ** (len(base_model.unet.config.block_out_channels) - 1))
+    unet: Any = base_model.unet
+    return int(2 ** (len(unet.config.block_out_channels) - 1))

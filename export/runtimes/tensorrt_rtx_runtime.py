@@ -40,7 +40,7 @@ class TensorRtRtx:
             self._engine.create_execution_context()
             for _ in range(self._engine.num_optimization_profiles)
         ]
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         for index, context in enumerate(self._contexts):
             context.set_optimization_profile_async(index, self._stream.cuda_stream)
         self._output = next(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import triton_python_backend_utils as pb_utils
+from torch.utils.dlpack import from_dlpack, to_dlpack
 
 from export.runtimes.tensorrt_rtx_runtime import TensorRtRtx
 from identity import ServingBundle
@@ -31,9 +32,9 @@ class TritonPythonModel:
 
     def _run(self, request: Any) -> Any:
         inputs = {
-            name: torch.from_dlpack(
-                pb_utils.get_input_tensor_by_name(request, name).to_dlpack()
-            ).cuda(non_blocking=True)
+            name: from_dlpack(pb_utils.get_input_tensor_by_name(request, name).to_dlpack()).cuda(
+                non_blocking=True
+            )
             for name in self._inputs
         }
         try:
@@ -44,5 +45,5 @@ class TritonPythonModel:
         # Triton hands the tensor on without a stream: its values must be there.
         torch.cuda.current_stream().synchronize()
         return pb_utils.InferenceResponse(
-            [pb_utils.Tensor.from_dlpack(self._output, torch.to_dlpack(output))]
+            [pb_utils.Tensor.from_dlpack(self._output, to_dlpack(output))]
         )
