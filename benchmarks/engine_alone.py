@@ -60,8 +60,8 @@ def engine_alone(checkpoint: Path, bundle: Path, looped: Counts, in_process: flo
                 "best throughput of calls / that of calls of 2 rows",
                 f"{seconds[2] / 2 / (seconds[fastest] / fastest):.2f}x",
             ),
-            Row("float32 matrix product of this CPU", f"{peak / 1e9:.0f} GFLOP/s"),
-            Row("bfloat16 matrix product of this CPU", f"{half_peak / 1e9:.0f} GFLOP/s"),
+            Row("float32 matrix product of this CPU", f"{peak / 1e9:.1f} GFLOP/s"),
+            Row("bfloat16 matrix product of this CPU", f"{half_peak / 1e9:.1f} GFLOP/s"),
             Row(
                 "share of the float32 peak that the U-Net reaches in the loaded loop",
                 f"{reached / peak:.0%}",

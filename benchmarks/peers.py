@@ -32,7 +32,7 @@ def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: in
     """The quickest of float32 and bfloat16 and of one to all cores; the median of its rounds."""
     tried = {}
     for dtype in (torch.float32, torch.bfloat16):
-        pipeline = StableDiffusionPipeline.from_pretrained(checkpoint, torch_dtype=dtype)
+        pipeline = StableDiffusionPipeline.from_pretrained(checkpoint).to(dtype)
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
         pipeline.set_progress_bar_config(disable=True)
 

@@ -51,6 +51,8 @@ class Drawing:
                         yield event
                 return
             except UnavailableError as error:
+                if not progress.missing:
+                    return
                 if attempt == ATTEMPTS or not await self._mended(deadline):
                     raise
                 log.warning("drawing_again", reason=error.reason, pictures=len(progress.missing))
@@ -62,7 +64,7 @@ class Drawing:
             async with asyncio.timeout(_time_left(deadline)):
                 return await self._watchdog.check()
         except TimeoutError:
-            return False
+            raise _too_long() from None
 
 
 class _Progress:
@@ -98,5 +100,9 @@ class _Progress:
 
 def _time_left(deadline: float) -> float:
     if (left := deadline - time.monotonic()) <= 0:
-        raise DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")
+        raise _too_long()
     return left
+
+
+def _too_long() -> DeadlineExceededError:
+    return DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")

@@ -171,6 +171,29 @@ async def test_previews_come_on_the_way(studio: Gateway, bundle: Path) -> None:
         assert picture.size == (described.latent_width, described.latent_height)
 
 
+async def test_a_full_queue_says_when_to_come_back_and_the_place_in_it(studio: Gateway) -> None:
+    wanted = spec(steps=150)
+    async with studio.stubs() as stubs:
+        many = [asyncio.create_task(draw(stubs, wanted)) for _ in range(80)]
+        done, waiting = await asyncio.wait(many, return_when=asyncio.FIRST_EXCEPTION)
+        error = next(task for task in done if task.exception()).exception()
+        assert isinstance(error, grpc.aio.AioRpcError)
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert reason(error) == "QUEUE_FULL"
+        retry: Any = details(error)[error_details_pb2.RetryInfo]
+        assert retry.retry_delay.ToMilliseconds() > 0
+        for task in sorted(waiting, key=many.index)[8:]:
+            task.cancel()
+        stream = stubs.generation.StreamGenerate(pb.StreamGenerateRequest(spec=wanted))
+        first = await anext(aiter(stream))
+        assert first.progress.queue_position > 0
+        assert first.progress.step == 0
+        stream.cancel()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*many, return_exceptions=True)
+
+
 async def test_what_can_not_meet_its_deadline_is_told_early(studio: Gateway) -> None:
     async with studio.stubs() as stubs:
         await draw(stubs, spec())  # now the sampler knows its pace
