@@ -96,7 +96,7 @@ def main(
     from export.tensorrt_library import capabilities, library
 
     # One progress bar is enough, and it is ours.
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import triton_python_backend_utils as pb_utils
-from torch.utils.dlpack import from_dlpack, to_dlpack
+from torch.utils.dlpack import from_dlpack, to_dlpack  # type: ignore[attr-defined]
 
 from export.runtimes.tensorrt_rtx_runtime import TensorRtRtx
 from identity import ServingBundle

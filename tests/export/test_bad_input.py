@@ -56,7 +56,7 @@ def test_weights_that_are_cut_short(exported_checkpoint: Path, tmp_path: Path, n
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("unet", {"cross_attention_dim": 48}, "unet"),
+        ("unet", {"cross_attention_dim": 48}, "size mismatch"),
         (
             "unet",
             {"_class_name": "UNet3D"},
