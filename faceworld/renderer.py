@@ -97,7 +97,8 @@ def source_image(index: int, category: str = CLASS_NOUN) -> Pixels:
 
     A plain close-up (`a photo of the face of ...`; of a car, all of it), uint8 [SIZE, SIZE, 3].
     """
-    return plain_pictures(held_out_identity(index, category), 1)[0]
+    picture: Pixels = plain_pictures(held_out_identity(index, category), 1)[0]
+    return picture
 
 
 def plain_pictures(subject: Identity, count: int) -> Pixels:
