@@ -45,7 +45,7 @@ def regional_embeddings(
         positions.repeat_interleave(stages),
         tokens.flatten(0, 1),
     )
-    return features.unflatten(0, (regions, stages)).transpose(0, 1).flatten(1, 2)
+    return features.view(regions, stages, len(words), -1).transpose(0, 1).flatten(1, 2)
 
 
 class RegionalUNet(nn.Module):
@@ -93,9 +93,8 @@ def region_weights(maps: Tensor, size: tuple[int, int]) -> Tensor:
         maps: ``[B, R, P]`` attention to the placeholder of each identity.
         size: (height, width) of a map.
     """
-    smooth = avg_pool2d(
-        maps.unflatten(-1, size), _SMOOTHING, 1, _SMOOTHING // 2, count_include_pad=False
-    ).flatten(-2)
+    planes = maps.reshape(*maps.shape[:-1], *size)
+    smooth = avg_pool2d(planes, _SMOOTHING, 1, _SMOOTHING // 2, count_include_pad=False).flatten(-2)
     deviation = smooth - smooth.mean(dim=-1, keepdim=True)
     spread = deviation.square().mean(dim=-1, keepdim=True).sqrt()
     smallest = torch.finfo(maps.dtype).tiny
@@ -112,11 +111,14 @@ class _RegionalCrossAttention(SplitCrossAttention):
     def attend(self, attn: Attention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:  # noqa: ARG002
         """Of queries ``[B, h, P, d]``, keys and values ``[B, h, R L, d]``."""
         regions, pixels = self.positions.shape[1], query.shape[2]
-        keys, values = (part.unflatten(2, (regions, -1)) for part in (key, value))
+        keys, values = (
+            part.reshape(*part.shape[:2], regions, -1, part.shape[-1]) for part in (key, value)
+        )
         scores = query[:, :, None] @ keys.mT * query.shape[-1] ** -0.5
         maps = scores.softmax(dim=-1)  # [B, h, R, P, L]
         own = self.positions[:, :, None, None].expand(-1, -1, pixels, 1)
         attended_to = maps.mean(dim=1).gather(-1, own).squeeze(-1)  # [B, R, P]
         height = round((pixels * self._proportion) ** 0.5)
         weights = region_weights(attended_to, (height, pixels // height))
-        return (weights[:, None, :, :, None] * (maps @ values)).sum(dim=2)
+        attended: Tensor = (weights[:, None, :, :, None] * (maps @ values)).sum(dim=2)
+        return attended

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from basemodel import BaseModel, text_features, token_embeddings
 from basemodel.regions import regional_embeddings, regional_unet
 from evaluation.denoiser import Denoiser
+from evaluation.metrics import Indices
 from evaluation.sampling import Pictures, SamplingSettings, draw, seed_of
 
 WAYS = ("one prompt", "by region")
@@ -68,7 +68,7 @@ class PairDrawing:
         together = self._joint(words, positions, tokens).repeat(1, 2, 1)
         return torch.cat([together[:LAYOUT_STAGES], apart[LAYOUT_STAGES:]])
 
-    def _embedded(self, ids: int | np.ndarray) -> Tensor:
+    def _embedded(self, ids: int | Indices) -> Tensor:
         return token_embeddings(
             self.base.text_encoder, torch.as_tensor(ids, device=self.base.device)
         )
@@ -86,4 +86,4 @@ class PairDrawing:
         placed[:, :, positions] = tokens.to(placed).movedim(0, 2)
         with torch.no_grad():
             features = text_features(self.base.text_encoder, placed.flatten(0, 1))
-        return torch.cat(features.unflatten(0, placed.shape[:2]).unbind(dim=1), dim=-1)
+        return torch.cat(features.view(placed.shape).unbind(dim=1), dim=-1)
