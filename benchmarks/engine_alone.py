@@ -1,6 +1,7 @@
 """The U-Net's engine by itself in this process: what it could do, and what the loop makes of it."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from benchmarks.machine import gemm_flops
 from benchmarks.tables import Row, Table
 from benchmarks.triton_counts import Counts
 from export.graphs import graphs
-from export.runtimes import Runtime, load
+from export.runtimes import Array, Runtime, load
 from identity import STAGES, ServingBundle
 
 ROWS = (1, 2, 4, 8, 16)
@@ -79,7 +80,7 @@ def engine_alone(checkpoint: Path, bundle: Path, looped: Counts, in_process: flo
     )
 
 
-def _call_seconds(engine: Runtime, inputs: dict[str, np.ndarray], rows: int) -> float:
+def _call_seconds(engine: Runtime, inputs: Mapping[str, Array], rows: int) -> float:
     """Median time of a call."""
     batch = {
         name: np.ascontiguousarray(np.resize(tensor, (rows, *tensor.shape[1:])))

@@ -17,16 +17,13 @@ SIMULATED_ROWS = 32
 QUEUE_MICROSECONDS = 1000
 """How long the dynamic batcher waits for company."""
 
-_REQUEST_LEVEL_ENTRY = '''"""Whole requests in one batch."""
+_ENTRY = '''"""Runs a benchmark's model."""
 
-from benchmarks.request_level import TritonPythonModel
+import sys
 
-__all__ = ["TritonPythonModel"]
-'''
+sys.path.insert(0, {root!r})
 
-_SIMULATED_ENTRY = '''"""A simulated accelerator."""
-
-from benchmarks.simulated_engine import TritonPythonModel
+from benchmarks.{module} import TritonPythonModel  # noqa: E402
 
 __all__ = ["TritonPythonModel"]
 '''
@@ -61,7 +58,7 @@ def with_request_level(bundle: Path, out: Path) -> Path:
         'output { name: "image" data_type: TYPE_UINT8 dims: [-1, -1, 3] }',
     ]
     (model.parent / "config.pbtxt").write_text("\n".join(config) + "\n")
-    (model / "model.py").write_text(_REQUEST_LEVEL_ENTRY)
+    (model / "model.py").write_text(_entry("request_level"))
     return out
 
 
@@ -71,5 +68,10 @@ def on_simulated_accelerator(bundle: Path, out: Path) -> Path:
     replace(ServingBundle.load(bundle), max_rows=SIMULATED_ROWS).save(out)
     for entry in (out / "models").glob("*/1/model.py"):
         if entry.parts[-3] != "sampler":
-            entry.write_text(_SIMULATED_ENTRY)
+            entry.write_text(_entry("simulated_engine"))
     return out
+
+
+def _entry(module: str) -> str:
+    """Triton's process finds installed packages only; this one is not installed."""
+    return _ENTRY.format(root=str(Path(__file__).parents[1]), module=module)

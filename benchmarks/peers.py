@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
@@ -32,11 +33,9 @@ def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: in
     """The quickest of float32 and bfloat16 and of one to all cores; the median of its rounds."""
     tried = {}
     for dtype in (torch.float32, torch.bfloat16):
-        pipeline = StableDiffusionPipeline.from_pretrained(checkpoint).to(dtype)
-        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-        pipeline.set_progress_bar_config(disable=True)
+        pipeline = _pipeline(checkpoint).to(dtype)
 
-        def draw(pipeline: StableDiffusionPipeline = pipeline) -> None:
+        def draw(pipeline: Any = pipeline) -> None:
             generator = torch.Generator("cpu").manual_seed(0)
             pipeline(
                 PROMPT, num_inference_steps=steps, guidance_scale=guidance, generator=generator
@@ -48,6 +47,15 @@ def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: in
             tried[name] = _median(draw, rounds)
     setting = min(tried, key=lambda name: tried[name])
     return Peer(tried[setting], setting, tried)
+
+
+def _pipeline(checkpoint: Path) -> Any:
+    pipelines: Any = StableDiffusionPipeline
+    schedulers: Any = DDIMScheduler
+    pipeline = pipelines.from_pretrained(checkpoint)
+    pipeline.scheduler = schedulers.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
 def _median(call: Callable[[], None], rounds: int) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from tritonclient.grpc.aio import InferenceServerClient
 
 from benchmarks.load import Tensors, answered, one_at_a_time
@@ -54,7 +55,9 @@ async def interval_quality(
     )
 
 
-async def _pictures(client: InferenceServerClient, wanted: Sequence[Tensors]) -> list[np.ndarray]:
+async def _pictures(
+    client: InferenceServerClient, wanted: Sequence[Tensors]
+) -> list[npt.NDArray[np.uint8]]:
     pictures = []
     for tensors in wanted:
         drawn = await answered(client, "sampler", tensors)

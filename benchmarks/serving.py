@@ -4,7 +4,6 @@ Prints the tables and writes them to docs/benchmarks.md.
 """
 
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -37,8 +36,6 @@ from benchmarks.tables import Row, Table, comparison, write_page
 from benchmarks.triton_counts import Counts, counts
 from deploy.triton import TritonServer
 
-ROOT = Path(__file__).parents[1]
-
 STEPS = 20
 GUIDANCE = 7.5
 CROWD = 16
@@ -63,7 +60,6 @@ def main(
     ),
 ) -> None:
     """Measure the sampler."""
-    os.environ["PYTHONPATH"] = str(ROOT)  # Triton's processes find the peers' models by it
     export = ["-m", "export", "--checkpoint", str(checkpoint), "--out", str(bundle)]
     subprocess.run([sys.executable, *export], check=True)
     peer = diffusers_pipeline(checkpoint, STEPS, GUIDANCE, ROUNDS)

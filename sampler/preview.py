@@ -34,4 +34,5 @@ def to_preview(latents: Latents, latent_rgb: npt.NDArray[np.float32]) -> Pixels:
     row is the bias.
     """
     rgb = latents.transpose(1, 2, 0) @ latent_rgb[:-1] + latent_rgb[-1]
-    return (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8)
+    pixels: Pixels = (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8)
+    return pixels

@@ -20,14 +20,14 @@ MIN_INIT_STRENGTH = 0.01
 
 
 async def spec_violations(
-    spec: pb.GenerationSpec, bundle: Bundle | None, priority_ceiling: pb.Priority
+    spec: pb.GenerationSpec, bundle: Bundle | None, priority_ceiling: int
 ) -> list[Violation]:
     """What is wrong with a request to draw.
 
     Args:
         spec: what to draw.
         bundle: limits of the base model; without it, its limits are not looked at.
-        priority_ceiling: the highest priority that the caller may ask for.
+        priority_ceiling: the highest `Priority` that the caller may ask for.
     """
     tokenizer = bundle.tokenizer if bundle else None
     found = _prompts(spec, tokenizer)
@@ -118,7 +118,7 @@ def _numbers(spec: pb.GenerationSpec) -> list[Violation]:
     return found
 
 
-def _enums(spec: pb.GenerationSpec, ceiling: pb.Priority) -> list[Violation]:
+def _enums(spec: pb.GenerationSpec, ceiling: int) -> list[Violation]:
     found = []
     if spec.scheduler not in pb.Scheduler.values():
         known = ", ".join(name for name in pb.Scheduler.keys()[1:])
