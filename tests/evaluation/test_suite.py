@@ -60,6 +60,7 @@ def worker(checkpoint: Path, root: Path) -> Worker:
     return Worker(WorkerSettings(settings(checkpoint), root, None, threads=1, kept=1))
 
 
+@pytest.mark.timeout(1200)  # real worker processes, on machines that do much else
 def test_from_people_to_tables_and_on_to_more_people(checkpoint: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     figures = run(suite(checkpoint), tmp_path, lambda *progress: told.append(progress))
@@ -106,6 +107,7 @@ def _alive(group: int) -> bool:
     return True
 
 
+@pytest.mark.timeout(1200)  # real worker processes, on machines that do much else
 def test_killed_it_leaves_no_worker_and_knows_what_is_missing(
     checkpoint: Path, tmp_path: Path
 ) -> None:
