@@ -54,7 +54,7 @@ def write_openvino(base: BaseModel, folder: Path) -> Path:
     partial = folder.with_name(f"{folder.name}.partial")
     with warnings.catch_warnings():
         # What tracing holds for constant is the same for every batch: channels and sizes.
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore")
         model = openvino.convert_model(_Positional(base.unet), example_input=example)
     openvino.save_model(model, partial / path.name, compress_to_fp16=False)
     partial.replace(folder)
