@@ -163,8 +163,8 @@ def main(
 ) -> None:
     """Measure a served bundle on this machine's GPU."""
     try:
-        description = ServingBundle.load(bundle)
         machine = gpu()
+        description = ServingBundle.load(bundle)
     except (BundleError, RuntimeError) as error:
         typer.echo(f"gpu: {error}", err=True)
         raise typer.Exit(1) from None
