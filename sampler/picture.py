@@ -45,6 +45,7 @@ class Picture:
         self._scheduler = schedulers(request.scheduler, request.steps)
         skipped = request.steps - request.steps_taken
         self._timesteps = self._scheduler.timesteps[skipped:]
+        self._times = [float(timestep) for timestep in self._timesteps]  # looked at often
         # The same draws as diffusers' pipelines given Generator("cpu").manual_seed(seed): the
         # picture's own, so that they don't depend on who else is being drawn.
         self._generator = torch.Generator("cpu").manual_seed(request.seeds[index])
@@ -78,12 +79,12 @@ class Picture:
     @property
     def steps_left(self) -> int:
         """Steps still to be done."""
-        return len(self._timesteps) - self.steps_done
+        return len(self._times) - self.steps_done
 
     @property
     def timestep(self) -> float:
         """The timestep of the next step."""
-        return float(self._timesteps[self.steps_done])
+        return self._times[self.steps_done]
 
     @property
     def latents(self) -> Latents:
