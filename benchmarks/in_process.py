@@ -1,19 +1,17 @@
 """The sampler's loop with the engines in its own process: what the way to Triton's costs."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.requests import Tensors
 from export.runtimes import load
 from identity import ServingBundle
 from sampler.engine import Array
-from sampler.loop import Sampler, Tables
+from sampler.loop import Sampler
 from sampler.request import parse_request
 from sampler.settings import SamplerSettings
+from sampler.tables import Tables
 from sampler.vae import Pixels
 
 
@@ -54,16 +52,11 @@ class Silent:
 async def step_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> float:
     """Mean time of a step of requests that are drawn together."""
     description = ServingBundle.load(bundle)
-    tables = Tables(
-        np.load(bundle / "token_embeddings.npy"),
-        json.loads((bundle / "scheduler.json").read_text()),
-        np.load(bundle / "latent_rgb.npy"),
-    )
+    tables = Tables.load(bundle)
     engine = ThreadedEngine(bundle, description.engine)
     sampler = Sampler(description, tables, engine, SamplerSettings())
     sampler.start()
-    vocabulary = len(tables.token_embeddings)
-    wanted = [parse_request(each, description, vocabulary) for each in requests]
+    wanted = [parse_request(each, description, tables.vocabulary) for each in requests]
 
     async def draw_all() -> None:
         await asyncio.gather(*(sampler.draw(each, Silent()) for each in wanted))

@@ -8,11 +8,6 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from identity import ServingBundle
 from sampler.batch import assemble, split
@@ -28,6 +23,7 @@ from sampler.request import SamplingRequest
 from sampler.schedulers import Schedulers
 from sampler.settings import SamplerSettings
 from sampler.statistics import Statistics
+from sampler.tables import Tables
 from sampler.vae import Vae
 
 
@@ -41,21 +37,6 @@ class QueueFullError(RuntimeError):
     def __init__(self, limit: int, retry_seconds: float) -> None:
         super().__init__(f"{limit} requests of this tenant wait already")
         self.retry_seconds = retry_seconds
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The base model's numbers beside its engines.
-
-    Attributes:
-        token_embeddings: ``[vocabulary, D]``.
-        scheduler_config: as diffusers writes it.
-        latent_rgb: ``[C + 1, 3]``, latents and bias to RGB in [0, 1].
-    """
-
-    token_embeddings: npt.NDArray[np.float32]
-    scheduler_config: dict[str, Any]
-    latent_rgb: npt.NDArray[np.float32]
 
 
 class Sampler:

@@ -5,7 +5,6 @@ arrival without waiting for the last one, and all of them share one asyncio even
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from functools import partial
@@ -20,9 +19,10 @@ from identity import ServingBundle
 from sampler.engine import EngineError
 from sampler.heartbeat import HeartbeatEngine
 from sampler.job import CancelledByCaller, DeadlineMissedError
-from sampler.loop import QueueFullError, Sampler, Tables
+from sampler.loop import QueueFullError, Sampler
 from sampler.request import OPTIONAL, REQUIRED, parse_request
 from sampler.settings import SamplerSettings
+from sampler.tables import Tables
 from sampler.tensors import RequestError
 from sampler.triton_caller import DEADLINE_MISSED, OUTPUTS, QUEUE_FULL, TritonCaller
 from sampler.triton_engine import TritonEngine
@@ -54,12 +54,8 @@ class TritonPythonModel:
         torch.set_num_threads(1)  # a step's arithmetic is tiny; the cores are the engines'
         directory = Path(args["model_repository"]).parents[1]
         self._bundle = ServingBundle.load(directory)
-        tables = Tables(
-            token_embeddings=np.load(directory / "token_embeddings.npy"),
-            scheduler_config=json.loads((directory / "scheduler.json").read_text()),
-            latent_rgb=np.load(directory / "latent_rgb.npy"),
-        )
-        self._vocabulary = len(tables.token_embeddings)
+        tables = Tables.load(directory)
+        self._vocabulary = tables.vocabulary
         self._engine = HeartbeatEngine(TritonEngine(), self._bundle)
         self._metrics = TritonMetrics()
         self._sampler = Sampler(

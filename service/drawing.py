@@ -12,13 +12,8 @@ import structlog
 
 from service.errors import DeadlineExceededError, UnavailableError
 from service.metrics import Metrics
-from service.sampler_client import (
-    SamplerClient,
-    SamplerEvent,
-    SamplerImage,
-    SamplerPreview,
-    SamplerProgress,
-)
+from service.sampler_client import SamplerClient
+from service.sampler_events import SamplerEvent, SamplerImage, SamplerPreview, SamplerProgress
 from service.sampler_request import SamplerRequest
 from service.watchdog import Watchdog
 

@@ -16,7 +16,7 @@ from service.errors import DeadlineExceededError, InvalidRequestError, Violation
 from service.metrics import Metrics
 from service.pictures import MIME_TYPE, Making, encode_png, encode_preview
 from service.planning import Planner
-from service.sampler_client import SamplerImage, SamplerPreview, SamplerProgress
+from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
 from service.spec_validation import MAX_STEPS
 

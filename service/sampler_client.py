@@ -12,11 +12,8 @@ import numpy.typing as npt
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from service.errors import (
-    DeadlineExceededError,
-    ModelDiedError,
-    ResourceExhaustedError,
-)
+from service.errors import ModelDiedError
+from service.sampler_events import SamplerEvent, SamplerImage, events_of
 from service.sampler_request import SamplerRequest
 from service.triton_errors import translated
 
@@ -31,37 +28,6 @@ _CHANNEL = [
 ]
 # Errors of a model end the stream with a status code instead of coming as a text within it.
 _STRICT_ERRORS = {"triton_grpc_error": "true"}
-
-Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class SamplerProgress:
-    """Denoising steps done; before the first one, the place in the queue, counted from 1."""
-
-    step: int
-    total_steps: int
-    queue_position: int
-
-
-@dataclass(frozen=True)
-class SamplerPreview:
-    """What a picture will look like, ``[h, w, 3]``."""
-
-    index: int
-    step: int
-    pixels: Pixels
-
-
-@dataclass(frozen=True)
-class SamplerImage:
-    """A finished picture, ``[H, W, 3]``."""
-
-    index: int
-    pixels: Pixels
-
-
-SamplerEvent = SamplerProgress | SamplerPreview | SamplerImage
 
 
 @dataclass(eq=False)
@@ -141,7 +107,7 @@ class SamplerClient:
         missing = set(range(len(request.seeds)))
         async with aclosing(self._stream(request.tensors(time_limit), time_limit)) as answers:
             async for answer in answers:
-                for event in _events(answer):
+                for event in events_of(answer):
                     if isinstance(event, SamplerImage):
                         missing.discard(event.index)
                     yield event
@@ -193,24 +159,3 @@ def _told_as_gateway_errors() -> Iterator[None]:
         raise translated(error.code(), error.details() or "") from error
     except InferenceServerException as error:
         raise translated(grpc.StatusCode.UNKNOWN, error.message()) from error
-
-
-def _events(answer: Any) -> Iterator[SamplerEvent]:
-    """What one answer of the sampler tells. Raises what it refuses with."""
-    if (refusal := answer.as_numpy("refusal")) is not None:
-        raise _refused(refusal[0].decode(), float(answer.as_numpy("retry_seconds")[0]))
-    if (progress := answer.as_numpy("progress")) is not None:
-        yield SamplerProgress(*map(int, progress))
-    if (pixels := answer.as_numpy("preview")) is not None:
-        index, step = map(int, answer.as_numpy("preview_of"))
-        yield SamplerPreview(index, step, pixels)
-    if (pixels := answer.as_numpy("image")) is not None:
-        yield SamplerImage(int(answer.as_numpy("image_index")[0]), pixels)
-
-
-def _refused(refusal: str, retry_seconds: float) -> ResourceExhaustedError | DeadlineExceededError:
-    if refusal == "QUEUE_FULL":
-        return ResourceExhaustedError("too many requests wait already", "QUEUE_FULL", retry_seconds)
-    return DeadlineExceededError(
-        "the pictures can't be drawn before the deadline", "DEADLINE_CANNOT_BE_MET"
-    )

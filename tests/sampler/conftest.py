@@ -1,7 +1,6 @@
 """The sampler's loop with the bundle's real models in this process, without a server."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ import pytest
 from export.runtimes import Runtime, load
 from identity import ServingBundle
 from sampler.engine import Array, EngineError
-from sampler.loop import Sampler, Tables
+from sampler.loop import Sampler
 from sampler.request import SamplingRequest, parse_request
 from sampler.settings import SamplerSettings
+from sampler.tables import Tables
 from tests.support.serving import request_tensors
 
 
@@ -74,14 +74,10 @@ class Studio:
         settings: SamplerSettings,
     ) -> None:
         self.bundle = ServingBundle.load(directory)
-        self.token_embeddings = np.load(directory / "token_embeddings.npy")
         self.tokenize = self.bundle.tokenizer(directory)
         self.engine = InProcessEngine(runtimes)
-        tables = Tables(
-            self.token_embeddings,
-            json.loads((directory / "scheduler.json").read_text()),
-            np.load(directory / "latent_rgb.npy"),
-        )
+        tables = Tables.load(directory)
+        self.token_embeddings = tables.token_embeddings
         self.sampler = Sampler(self.bundle, tables, self.engine, settings)
         self.sampler.start()
 
