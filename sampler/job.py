@@ -66,7 +66,7 @@ class Job:
         self._request, self._caller = request, caller
         self._deadline = time.monotonic() + request.seconds_left
         self._undelivered = len(request.seeds)
-        self._steps_done = 0
+        self._steps_done = self._steps_told = 0
         self._total = request.steps_taken * len(request.seeds)
         self._position = 0
 
@@ -87,14 +87,21 @@ class Job:
             return self._request.steps_taken
         return max((picture.steps_left for picture in self.pictures), default=0)
 
-    def drop_if_useless(self, pace: Pace) -> None:
-        """Ends the job if its caller has gone, or can't have the pictures in time any more."""
+    def drop_if_late(self, pace: Pace) -> None:
+        """Ends the job if it can't be done in time any more."""
+        end = time.monotonic() + self.steps_left * pace.least(self.latent_shape)
+        if not self.finished.done() and end > self._deadline:
+            self.fail(DeadlineMissedError(f"{self.steps_left} more steps don't fit the deadline"))
+
+    def attend(self) -> None:
+        """Tells the caller what is new, and ends the job if nobody listens any more."""
         if self.finished.done():
             return
+        if self._steps_done != self._steps_told:
+            self._steps_told = self._steps_done
+            self._caller.progress(self._steps_done, self._total, 0)
         if self._caller.cancelled():
             self.fail(CancelledByCaller())
-        elif time.monotonic() + self.steps_left * pace.least(self.latent_shape) > self._deadline:
-            self.fail(DeadlineMissedError(f"{self.steps_left} more steps don't fit the deadline"))
 
     def queued_at(self, position: int) -> None:
         """Tells the caller its place in the queue, if that is news."""
@@ -103,9 +110,8 @@ class Job:
             self._caller.progress(0, self._total, position)
 
     def advanced(self, pictures: int) -> None:
-        """Tells the caller that this many of its pictures took a step."""
+        """Takes note that this many of its pictures took a step."""
         self._steps_done += pictures
-        self._caller.progress(self._steps_done, self._total, 0)
 
     def preview(self, picture: Picture, pixels: Pixels) -> None:
         """Hands over what a picture will look like."""

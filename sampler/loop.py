@@ -100,7 +100,7 @@ class Sampler:
         job = Job(request, next(self._arrivals), caller, self._latent_shape(request))
         self._jobs.append(job)
         try:
-            job.drop_if_useless(self._pace)
+            job.drop_if_late(self._pace)
             if not job.finished.done():
                 job.begin(await self._pictures(request, job))
                 self._arrived.set()
@@ -143,22 +143,22 @@ class Sampler:
     async def _denoise(self) -> None:
         while True:
             for job in self._jobs:
-                job.drop_if_useless(self._pace)
+                job.drop_if_late(self._pace)
             pictures = {picture: job for job in self._jobs for picture in job.pictures}
             if not pictures:
                 self._arrived.clear()
+                self._attend()
                 await self._arrived.wait()
                 continue
             batch = self._turns.choose(list(pictures), self._bundle.max_rows)
-            owners = {picture: pictures[picture] for picture in batch}
-            self._tell_positions(set(owners.values()))
-            await self._step(owners)
-            self._show()
+            await self._step({picture: pictures[picture] for picture in batch})
 
-    def _show(self) -> None:
-        self.statistics.waiting = sum(job.waiting for job in self._jobs)
-        self.statistics.in_flight = len(self._jobs)
-        self._changed()
+    def _attend(self) -> None:
+        """Tells the callers what is new, and lets go those who have left."""
+        for job in self._jobs:
+            with job.failing_alone():
+                job.attend()
+        self._show()
 
     def _tell_positions(self, served: set[Job]) -> None:
         waiting = [job for job in self._jobs if job.waiting and job not in served]
@@ -166,13 +166,22 @@ class Sampler:
             with job.failing_alone():
                 job.queued_at(position)
 
+    def _show(self) -> None:
+        self.statistics.waiting = sum(job.waiting for job in self._jobs)
+        self.statistics.in_flight = len(self._jobs)
+        self._changed()
+
     async def _step(self, owners: dict[Picture, Job]) -> None:
         began = time.monotonic()
         batch = list(owners)
         inputs = assemble(batch)
         called = time.monotonic()
+        answer = asyncio.create_task(self._engine("unet", inputs, "noise_pred"))
+        await asyncio.sleep(0)  # the engine begins, and the callers need not wait for it
+        self._attend()
+        self._tell_positions(set(owners.values()))
         try:
-            noise = await self._engine("unet", inputs, "noise_pred")
+            noise = await answer
         except Exception as error:
             for job in owners.values():
                 job.fail(error)

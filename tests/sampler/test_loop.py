@@ -63,7 +63,7 @@ async def test_others_go_on_when_one_is_cancelled(studio: Studio) -> None:
     left, stayed = await asyncio.gather(leaving, staying, return_exceptions=True)
     assert isinstance(left, CancelledByCaller)
     assert isinstance(stayed, Collector)
-    assert studio.engine.rows["unet"] == [4, 2, 2, 2, 2]
+    assert studio.engine.rows["unet"] == [4, 4, 2, 2, 2]  # the second step ran when it left
 
 
 async def test_one_callers_failure_is_not_the_others(studio: Studio) -> None:
