@@ -30,7 +30,7 @@ def build(results: Results) -> dict[str, Any] | None:
     named = labels(suite["settings"]["class_noun"])
     chosen = _first_of_each_level(suite["settings"]["prompts"])
     first = suite["settings"]["first"]
-    people = []
+    people: list[dict[str, Any]] = []
     for person in range(first, first + suite["identities"]):
         strips = {name: results.strips(name, person) for name in _METHODS}
         strips = {name: strip for name, strip in strips.items() if strip}

@@ -36,12 +36,14 @@ class Results:
     @cached_property
     def suite(self) -> dict[str, Any] | None:
         """``suite.json``; None without one, as for all that follows."""
-        return self.json("suite.json")
+        suite: dict[str, Any] | None = self.json("suite.json")
+        return suite
 
     @cached_property
     def tables(self) -> dict[str, Any] | None:
         """``tables.json``."""
-        return self.json("tables.json")
+        tables: dict[str, Any] | None = self.json("tables.json")
+        return tables
 
     @property
     def size(self) -> tuple[int, int]:

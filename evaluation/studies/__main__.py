@@ -5,6 +5,7 @@ Stopped at any moment, it goes on where it was when called again with the same `
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -31,15 +32,17 @@ def main() -> int:
         bench = _bench(arguments)
         with Progress(console=console) as progress:
             for name in arguments.only:
-                bar = progress.add_task(name, total=None)
-                STUDIES[name](
-                    bench,
-                    lambda done, total, bar=bar: progress.update(bar, completed=done, total=total),
-                )
+                STUDIES[name](bench, _on_bar(progress, name))
     except (EvaluationError, BaseModelError, InputError) as error:
         console.print(f"evaluation.studies: {error}", markup=False, highlight=False)
         return 1
     return 0
+
+
+def _on_bar(progress: Progress, name: str) -> Callable[[int, int], None]:
+    """A bar of its own, told how many of how many are done."""
+    bar = progress.add_task(name, total=None)
+    return lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def _bench(arguments: argparse.Namespace) -> Bench:

@@ -78,7 +78,8 @@ def layout_similarity(pictures: Pictures, others: Pictures) -> Floats:
     Pearson's correlation of their luminance, averaged over 8 x 8 cells; H and W divide by 8.
     """
     first, second = (_standardised_cells(each) for each in (pictures, others))
-    return (first * second).mean(axis=1)
+    similarity: Floats = (first * second).mean(axis=1)
+    return similarity
 
 
 def surroundings_difference(pictures: Pictures, others: Pictures) -> Floats:
@@ -87,7 +88,8 @@ def surroundings_difference(pictures: Pictures, others: Pictures) -> Floats:
     height, width = pictures.shape[1:3]
     inner = np.zeros((height, width), dtype=bool)
     inner[height // _FRAME : -height // _FRAME, width // _FRAME : -width // _FRAME] = True
-    return difference[:, ~inner].mean(axis=(1, 2), dtype=np.float32)
+    shares: Floats = difference[:, ~inner].mean(axis=(1, 2), dtype=np.float32)
+    return shares
 
 
 def _strength(stages: int, chosen: slice, kind: int | None = None) -> Floats:

@@ -79,8 +79,8 @@ def write_grid(path: Path, series: Mapping[str, Series], drawn: Mapping[str, Pic
     columns = max(len(each.strengths) for each in series.values())
     with mpl.rc_context({"font.size": 9, "axes.titlesize": 8}):
         figure = Figure(figsize=(1.5 * columns, 1.9 * len(series)), layout="constrained")
-        lines = figure.subfigures(len(series), 1)
-        for line, each in zip(np.atleast_1d(lines), series.values(), strict=True):
+        lines = figure.subfigures(len(series), 1, squeeze=False)[:, 0]
+        for line, each in zip(lines, series.values(), strict=True):
             line.suptitle(each.title, x=0.01, ha="left")
             cells = line.subplots(1, columns)
             for cell in cells:
