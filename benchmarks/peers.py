@@ -35,7 +35,7 @@ class Peer:
 
 def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: int) -> Peer:
     """The quickest of float32 and bfloat16 and of one to all cores; the median of its rounds."""
-    tried = {}
+    tried: dict[str, float] = {}
     for dtype in (torch.float32, torch.bfloat16):
         pipeline = _pipeline(checkpoint).to(dtype)
 

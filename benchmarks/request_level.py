@@ -13,7 +13,7 @@ import torch
 import triton_python_backend_utils as pb_utils
 
 from identity import ServingBundle
-from sampler.batch import assemble, split
+from sampler.batch import Assembler, split
 from sampler.cache import ByteCache
 from sampler.conditioning import Conditioner
 from sampler.engine import Array, EngineError
@@ -78,7 +78,7 @@ class TritonPythonModel:
             Picture(request, 0, 0, conditioning, self._schedulers, shape, None)
             for request, conditioning in zip(wanted, conditionings, strict=True)
         ]
-        going = pictures
+        going, assemble = pictures, Assembler()
         while going:
             noise = await self._engine("unet", assemble(going), "noise_pred")
             for picture, rows in zip(going, split(noise, going), strict=True):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from identity import ServingBundle
-from sampler.batch import assemble, split
+from sampler.batch import Assembler, split
 from sampler.cache import ByteCache
 from sampler.conditioning import Conditioner
 from sampler.engine import Array, Engine
@@ -70,7 +70,7 @@ class Sampler:
             bundle, tables.token_embeddings, engine, self.statistics.cache
         )
         self._vae = Vae(bundle, engine)
-        self._turns, self._pace = FairTurns(), Pace()
+        self._turns, self._pace, self._assemble = FairTurns(), Pace(), Assembler()
         self._jobs: list[Job] = []
         self._arrivals = itertools.count()
         self._arrived = asyncio.Event()
@@ -174,7 +174,7 @@ class Sampler:
     async def _step(self, owners: dict[Picture, Job]) -> None:
         began = time.monotonic()
         batch = list(owners)
-        inputs = assemble(batch)
+        inputs = self._assemble(batch)
         called = time.monotonic()
         answer = asyncio.create_task(self._engine("unet", inputs, "noise_pred"))
         await asyncio.sleep(0)  # the engine begins, and the callers need not wait for it

@@ -98,6 +98,7 @@ class Picture:
         scaled = self._scheduler.scale_model_input(self._latents, timestep)
         return np.asarray(scaled[0].numpy())
 
+    @torch.inference_mode()
     def advance(self, answer: Latents) -> Latents | None:
         """Takes one step.
 
@@ -107,13 +108,12 @@ class Picture:
         Returns:
             ``[C, h, w]``, what the finished latents will be like, if a preview is due.
         """
-        rows = torch.from_numpy(answer)
-        guided = rows[-1:]
-        if len(rows) == 2:
-            guided = rows[:1] + self._request.guidance_scale * (rows[1:] - rows[:1])
+        guided = answer[-1]
+        if len(answer) == 2:
+            guided = answer[0] + np.float32(self._request.guidance_scale) * (answer[1] - answer[0])
         original = self._original_latents(guided) if self._preview_due() else None
-        timestep = self._timesteps[self.steps_done]
-        stepped = self._scheduler.step(guided, timestep, self._latents, **self._step_options)
+        timestep, output = self._timesteps[self.steps_done], torch.from_numpy(guided)[None]
+        stepped = self._scheduler.step(output, timestep, self._latents, **self._step_options)
         self._latents = stepped[0]
         self.steps_done += 1
         return original
@@ -122,9 +122,8 @@ class Picture:
         every = self._request.preview_every
         return every > 0 and self.steps_left > 1 and (self.steps_done + 1) % every == 0
 
-    def _original_latents(self, guided: torch.Tensor) -> Latents:
+    def _original_latents(self, guided: Latents) -> Latents:
         alphas = self._scheduler.alphas_cumprod.numpy()
         alpha_bar = float(np.interp(self.timestep, np.arange(len(alphas)), alphas))
-        output = np.asarray(guided[0].numpy())
         prediction_type = self._scheduler.config.prediction_type
-        return predicted_original(self.sample, output, alpha_bar, prediction_type)
+        return predicted_original(self.sample, guided, alpha_bar, prediction_type)
