@@ -43,7 +43,7 @@ class TrainingConfig:
 
     # Losses
     attention_loss: Literal["none", "identity", "prompt", "all"] = "all"  # Table III: #1, #2, #3
-    attention_weight: NotNegative = 1.0  # lambda of Eq. 6; ours, the paper has .003
+    attention_weight: NotNegative = 10.0  # lambda of Eq. 6; ours, the paper has .003
     attention_layers: Annotated[tuple[Count, ...], Field(min_length=1)] | None = (
         None  # sides of the
     )
@@ -64,7 +64,7 @@ class TrainingConfig:
 
     # Data
     prompts: Annotated[tuple[Template, ...], Field(min_length=1)] = (
-        "a photo of the face of {}",  # METHOD.md; {} is the identity
+        "a photo of {}",  # ours, as prompts that name no face keep the class; {} is the identity
     )
     timestep_sampling: Literal["uniform", "stratified", "stages"] = "stratified"  # ours, the paper
     # draws them independently and uniformly
@@ -109,6 +109,7 @@ PRESETS = {
     "paper": TrainingConfig(
         generator=True,
         initialisation="noun",
+        prompts=("a photo of the face of {}",),
         train_word=False,
         offset_bound=None,
         attention_weight=0.003,
