@@ -39,7 +39,7 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
         **_SHARED,
         "offset_learning_rate": (0.0003, 0.001, 0.003),
         "offset_bound": (0.25, 0.5, 1.0),
-        "attention_weight": (0.1, 0.3, 1.0, 3.0),
+        "attention_weight": (1.0, 3.0, 10.0, 30.0),
     },
 }
 """By method, the values of each field."""

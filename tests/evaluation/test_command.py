@@ -81,7 +81,7 @@ def test_a_search_starts_from_what_is_shipped_and_tries_nothing_twice(method: st
 
 
 def test_a_search_ranks_by_identity_under_prompts() -> None:
-    methods = {"5kv-all 0": METHODS["5kv-all"], "5kv-all 1": METHODS["lambda 10"]}
+    methods = {"5kv-all 0": METHODS["5kv-all"], "5kv-all 1": METHODS["lambda 1"]}
     rows = [
         {"method": "5kv-all 0", "figures": {"ID(P)": [0.2, 0.1, 0.3]}},
         {"method": "5kv-all 1", "figures": {"ID(P)": [0.4, 0.3, 0.5]}},
