@@ -1,5 +1,8 @@
 """Cross-attention with separate text features for keys and values (paper III-C, Fig. 5)."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -71,3 +74,15 @@ def install_cross_attention(unet: nn.Module, processor: SplitCrossAttention) -> 
     """Makes every cross-attention layer use the processor; self-attention stays diffusers' own."""
     for attention in cross_attentions(unet).values():
         attention.set_processor(processor)  # type: ignore[arg-type]
+
+
+@contextmanager
+def with_processors(
+    processors: Iterable[tuple[Attention, SplitCrossAttention]],
+) -> Iterator[None]:
+    """Inside, each layer uses the processor beside it; afterwards the one that it had before."""
+    with ExitStack() as undo:
+        for layer, processor in processors:
+            undo.callback(layer.set_processor, layer.processor)
+            layer.set_processor(processor)  # type: ignore[arg-type]
+        yield

@@ -11,7 +11,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
-from basemodel.attention import SplitCrossAttention, cross_attentions
+from basemodel.attention import SplitCrossAttention, cross_attentions, with_processors
 from identity import stage_of
 
 
@@ -32,9 +32,7 @@ class AttentionMaps:
         self._undo = ExitStack()
 
     def __enter__(self) -> "AttentionMaps":
-        for layer, recording in self._layers:
-            self._undo.callback(layer.set_processor, layer.processor)
-            layer.set_processor(recording)  # type: ignore[arg-type]
+        self._undo.enter_context(with_processors(self._layers))
         return self
 
     def __exit__(

@@ -7,14 +7,14 @@ in which the class noun stands for the others, and acts where its placeholder is
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from basemodel.attention import SplitCrossAttention, cross_attentions
+from basemodel.attention import SplitCrossAttention, cross_attentions, with_processors
 from basemodel.text import prompt_embeddings
 
 _SHARPNESS = 3.0  # how far one identity outweighs another, per standard deviation of its map
@@ -76,10 +76,8 @@ class RegionalUNet(nn.Module):
 def regional_unet(unet: nn.Module, latent_size: tuple[int, int]) -> Iterator[RegionalUNet]:
     """Inside, the U-Net's cross-attention layers work by region."""
     regional = RegionalUNet(unet, latent_size)
-    with ExitStack() as undo:
-        for layer in cross_attentions(unet).values():
-            undo.callback(layer.set_processor, layer.processor)
-            layer.set_processor(regional._processor)  # type: ignore[arg-type]
+    layers = cross_attentions(unet).values()
+    with with_processors((layer, regional._processor) for layer in layers):
         yield regional
 
 
