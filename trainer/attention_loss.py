@@ -1,5 +1,6 @@
 """The face-wise attention loss (paper III-B, Eq. 4)."""
 
+from contextlib import ExitStack
 from types import TracebackType
 
 import torch
@@ -10,9 +11,9 @@ from basemodel import BaseModel
 from basemodel.attention import (
     SplitCrossAttention,
     cross_attentions,
-    install_cross_attention,
     map_heights,
     split_heads,
+    with_processors,
 )
 from trainer.config import TrainingConfig
 from trainer.errors import InputError
@@ -38,13 +39,13 @@ class AttentionLoss:
     """
 
     def __init__(self, base: BaseModel, prompts: TrainingPrompts, config: TrainingConfig) -> None:
-        self._unet = base.unet
         self.config = config
         self.weights = prompts.regularised.float()
         if config.attention_reduction == "mean":
             self.weights = self.weights / self.weights.sum(dim=1, keepdim=True).clamp(min=1)
         self.prompt_of_row = torch.zeros(0, dtype=torch.int64)
         self.collected: list[Tensor] = []
+        self._undo = ExitStack()
         self._layers: list[tuple[Attention, _Regularised]] = []
         for attention in _regularised_layers(base, config.attention_layers):
             with torch.no_grad():
@@ -52,8 +53,7 @@ class AttentionLoss:
             self._layers.append((attention, _Regularised(self, reference_keys)))
 
     def __enter__(self) -> "AttentionLoss":
-        for attention, processor in self._layers:
-            attention.set_processor(processor)  # type: ignore[arg-type]
+        self._undo.enter_context(with_processors(self._layers))
         return self
 
     def __exit__(
@@ -62,7 +62,7 @@ class AttentionLoss:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        install_cross_attention(self._unet, SplitCrossAttention())
+        self._undo.close()
 
     def begin(self, prompt_of_row: Tensor) -> None:
         """Before a U-Net pass: which prompt ``[B]`` each row has."""

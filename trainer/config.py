@@ -44,10 +44,8 @@ class TrainingConfig:
     # Losses
     attention_loss: Literal["none", "identity", "prompt", "all"] = "all"  # Table III: #1, #2, #3
     attention_weight: NotNegative = 10.0  # lambda of Eq. 6; ours, the paper has .003
-    attention_layers: Annotated[tuple[Count, ...], Field(min_length=1)] | None = (
-        None  # sides of the
-    )
-    # maps in Eq. 4, None: all; ours
+    # Heights of the maps in Eq. 4, None: all; ours.
+    attention_layers: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     attention_norm: Literal["squared", "absolute"] = "squared"  # in Eq. 4; ours, not legible
     attention_reduction: Literal["mean", "sum"] = "mean"  # over tokens, in Eq. 4; ours
     attention_stop_gradient: bool = True  # at the reference map of Eq. 4; ours
