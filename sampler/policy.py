@@ -6,7 +6,7 @@ away. Within a tenant the pictures go by their rank.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 QUANTUM = 2
@@ -95,19 +95,32 @@ class FairTurns:
         while queues and room:
             tenant = next(each for each in self._credit if each in queues)
             queue = queues[tenant]
-            if queue[0].rows > room:
-                queue.pop(0)  # its tenant keeps its turn for the next step; others fill the gap
-            elif queue[0].rows > self._credit[tenant]:
+            fitting = next((claim for claim in queue if claim.rows <= room), None)
+            if fitting is None:
+                return taken + self._fill(queues, room)
+            if fitting.rows > self._credit[tenant]:
                 self._end_turn(tenant, self._credit[tenant])
-            else:
-                taken.append(queue.pop(0))
-                room -= taken[-1].rows
-                self._credit[tenant] -= taken[-1].rows
-                if not queue:
-                    self._end_turn(tenant, left=0)
+                continue
+            queue.remove(fitting)
+            taken.append(fitting)
+            room -= fitting.rows
+            self._credit[tenant] -= fitting.rows
             if not queue:
                 del queues[tenant]
+                self._end_turn(tenant, left=0)
         return taken
+
+    def _fill(self, queues: Mapping[str, Sequence[C]], room: int) -> list[C]:
+        """A claim for room that is too narrow for the tenant whose turn it is, and stays.
+
+        Owed from the next turn, within bounds: nobody pays long for rows that no other wanted.
+        """
+        for tenant in [each for each in self._credit if each in queues]:
+            for claim in queues[tenant]:
+                if claim.rows <= room:
+                    self._credit[tenant] = max(self._credit[tenant] - claim.rows, -QUANTUM)
+                    return [claim]
+        return []
 
     def _end_turn(self, tenant: str, left: int) -> None:
         """Sends a tenant to the end, with what is left to it and the next turn's quantum."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sampler.policy import QUANTUM, FairTurns, in_turns
@@ -99,25 +99,43 @@ def test_everything_gets_done(work: list[Work], max_rows: int) -> None:
     assert steps <= len(work)
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from("abcd"), st.lists(st.integers(1, 2), min_size=8, max_size=12), min_size=2
-    ),
-    st.integers(2, 12),
-    st.integers(1, 40),
+tenants_with_work = st.dictionaries(
+    st.sampled_from("abcd"), st.lists(st.integers(1, 2), min_size=16, max_size=20), min_size=2
 )
-def test_tenants_who_always_have_work_get_equal_rows(
-    rows: dict[str, list[int]], max_rows: int, steps: int
-) -> None:
+
+
+def served(rows: dict[str, list[int]], max_rows: int, steps: int) -> Counter[str]:
+    """Rows of each tenant, if the same pictures ask for every step."""
     work = [
         Work(tenant, rank, each) for tenant, own in rows.items() for rank, each in enumerate(own)
     ]
-    turns, served = FairTurns(), Counter(dict.fromkeys(rows, 0))
+    turns, counted = FairTurns(), Counter(dict.fromkeys(rows, 0))
     for _ in range(steps):
         for each in turns.choose(work, max_rows):
-            served[each.tenant] += each.rows
-    if all(sum(own) >= max_rows for own in rows.values()):  # else one could not take more
-        assert max(served.values()) - min(served.values()) <= 2 * QUANTUM
+            counted[each.tenant] += each.rows
+    return counted
+
+
+@given(tenants_with_work, st.integers(1, 8), st.integers(1, 100))
+def test_tenants_who_always_have_work_get_equal_rows(
+    rows: dict[str, list[int]], pairs: int, steps: int
+) -> None:
+    counted = served(rows, 2 * pairs, steps)
+    assert max(counted.values()) - min(counted.values()) <= 2 * QUANTUM
+
+
+def test_a_tenant_whose_next_picture_is_too_wide_for_what_is_left_keeps_its_turn() -> None:
+    counted = served({"a": [1, 2, 2, 2, 1, 1, 1, 1], "b": [1, 1, 1, 2, 2, 2, 2, 1]}, 11, 100)
+    assert max(counted.values()) - min(counted.values()) <= 2 * QUANTUM
+
+
+@given(tenants_with_work, st.integers(2, 16), st.integers(1, 100))
+@example({"a": [2] * 16, "b": [1] * 16}, 3, 100)
+def test_only_a_row_that_nobody_else_can_use_is_given_away(
+    rows: dict[str, list[int]], max_rows: int, steps: int
+) -> None:
+    counted = served(rows, max_rows, steps)
+    assert min(counted.values()) >= steps * (max_rows - 1) / len(rows) - 2 * QUANTUM
 
 
 @given(st.lists(works, min_size=1, max_size=12), st.integers(2, 8))
