@@ -44,7 +44,7 @@ class LocalBackend:
         self._trainer = trainer
         self._base_model = base_model
 
-    async def train(self, job: Job, report: Report) -> bytes:
+    async def train(self, worker: int, job: Job, report: Report) -> bytes:  # noqa: ARG002
         directory = self._work_dir / job.uid
         image, artifact = directory / "image", directory / "identity.safetensors"
         await asyncio.to_thread(_write, image, job.image)
@@ -76,6 +76,9 @@ class LocalBackend:
             raise WorkerBusyError
         log.warning("trainer_failed", operation=job.uid, code=code, stderr=stderr)
         raise AttemptFailedError(message or _described(code))
+
+    async def close(self) -> None:
+        """Nothing is left: a trainer ends with the call that began it."""
 
     async def forget(self, uid: str) -> None:
         await asyncio.to_thread(shutil.rmtree, self._work_dir / uid, ignore_errors=True)

@@ -142,9 +142,16 @@ class Dispatcher:
             raise _OvertakenError
         image = await self._blobs.get(source_key(identity.uid), operation.image_digest)
         self._events.publish(training)
-        job = Job(operation.uid, image, identity.class_noun, operation.preset, operation.seed)
+        job = Job(
+            operation.uid,
+            operation.attempt,
+            image,
+            identity.class_noun,
+            operation.preset,
+            operation.seed,
+        )
         reporter = _Reporter(training, self._jobs, self._events, self._metrics)
-        data = await self._backend.train(job, reporter)
+        data = await self._backend.train(0, job, reporter)
         await self._publish(training, data)
         return "succeeded"
 

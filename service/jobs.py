@@ -1,12 +1,21 @@
-"""What it takes to run a training, whoever runs it."""
+"""What it takes to run trainings, whoever runs them.
 
-from collections.abc import Awaitable, Callable
+The dispatcher has a fixed number of workers and gives each a group: jobs of one preset, which the
+worker trains together in one batch. Jobs join and leave a group one by one; a worker without jobs
+is idle, and keeps its model loaded for a while.
+"""
+
 from dataclasses import dataclass
 from typing import Protocol
 
 from service.store import TrainingProgress
 
-Report = Callable[[TrainingProgress], Awaitable[None]]
+
+class Report(Protocol):
+    """Where a job's progress goes."""
+
+    async def __call__(self, progress: TrainingProgress) -> None:
+        """Takes it; raises if the job is wanted no more, which ends it."""
 
 
 @dataclass(frozen=True)
@@ -15,11 +24,13 @@ class Job:
 
     Attributes:
         uid: the operation's.
+        attempt: counts from 1; a later one supersedes all before.
         image: the source image as it was sent.
         class_noun, preset, seed: as the trainer takes them.
     """
 
     uid: str
+    attempt: int
     image: bytes
     class_noun: str
     preset: str
@@ -58,10 +69,17 @@ class WorkerBusyError(Exception):
 class JobBackend(Protocol):
     """Runs trainings. It keeps checkpoints by the job's uid and knows nothing of the store."""
 
-    async def train(self, job: Job, report: Report) -> bytes:
+    async def train(self, worker: int, job: Job, report: Report) -> bytes:
         """Runs a job to its end, from its last checkpoint if there is one.
 
-        Cancelling the call ends the work promptly; when it has returned nothing runs any more.
+        Cancelling the call ends the job promptly, and no other of its group; when it has returned
+        nothing of the job runs any more. What a lost worker had in hand fails as a whole.
+
+        Args:
+            worker: number of the worker, whose other jobs are those of the calls under way with
+                the same number, all of one preset. It is started if it does not run.
+            job: what to learn.
+            report: told of its progress.
 
         Returns:
             The artifact's bytes.
@@ -75,3 +93,6 @@ class JobBackend(Protocol):
 
     async def kept(self) -> list[str]:
         """Uids of the jobs of which something is kept."""
+
+    async def close(self) -> None:
+        """Ends all workers; nothing of them runs any more."""
