@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from identity import ServingBundle
 from sampler.batch import Assembler, split
+from sampler.batch_size import BatchSize
 from sampler.cache import ByteCache
 from sampler.conditioning import Conditioner
 from sampler.engine import Array, Engine
@@ -71,6 +72,7 @@ class Sampler:
         )
         self._vae = Vae(bundle, engine)
         self._turns, self._pace, self._assemble = FairTurns(), Pace(), Assembler()
+        self._batch_size = BatchSize(bundle.max_rows)
         self._jobs: list[Job] = []
         self._arrivals = itertools.count()
         self._arrived = asyncio.Event()
@@ -150,7 +152,7 @@ class Sampler:
                 self._attend()
                 await self._arrived.wait()
                 continue
-            batch = self._turns.choose(list(pictures), self._bundle.max_rows)
+            batch = self._turns.choose(list(pictures), self._batch_size.limit)
             await self._step({picture: pictures[picture] for picture in batch})
 
     def _attend(self) -> None:
@@ -190,6 +192,7 @@ class Sampler:
         self._advance(owners, split(noise, batch))
         ended = time.monotonic()
         self._pace.stepped(batch[0].shape, len(noise), ended - began)
+        self._batch_size.stepped(batch[0].shape, len(noise), ended - began)
         self.statistics.stepped(len(noise), ended - began, answered - called)
 
     def _advance(self, owners: dict[Picture, Job], answers: Sequence[Array]) -> None:

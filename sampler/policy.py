@@ -6,7 +6,7 @@ away. Within a tenant the pictures go by their rank.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 QUANTUM = 2
@@ -58,9 +58,10 @@ class FairTurns:
         self._credit: dict[str, int] = {}
         self._shapes: dict[Hashable, None] = {}  # the one that waits longest stands first
 
-    def choose(self, claims: Sequence[C], max_rows: int) -> list[C]:
-        """The claims of the next step; their rows do not exceed ``max_rows``.
+    def choose(self, claims: Sequence[C], limit: Callable[[Hashable, int], int]) -> list[C]:
+        """The claims of the next step.
 
+        ``limit`` tells how many rows it may have, by the claims' shape and all rows they have.
         Nobody starves: if claims of different shapes have the highest priority, the shapes take
         turns, and a step is filled up with lower priorities of the same shape.
         """
@@ -73,7 +74,7 @@ class FairTurns:
         self._shapes[shape] = self._shapes.pop(shape)
         fitting = [claim for claim in claims if claim.shape == shape]
         chosen: list[C] = []
-        room = max_rows
+        room = limit(shape, sum(claim.rows for claim in fitting))
         for priority in sorted({claim.priority for claim in fitting}, reverse=True):
             taken = self._take_turns([c for c in fitting if c.priority == priority], room)
             chosen += taken

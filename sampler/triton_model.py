@@ -56,7 +56,7 @@ class TritonPythonModel:
         self._bundle = ServingBundle.load(directory)
         tables = Tables.load(directory)
         self._vocabulary = tables.vocabulary
-        self._engine = HeartbeatEngine(TritonEngine(), self._bundle)
+        self._engine = HeartbeatEngine(TritonEngine(self._bundle.engine), self._bundle)
         self._metrics = TritonMetrics()
         self._sampler = Sampler(
             self._bundle,

@@ -1,0 +1,72 @@
+"""How many rows a step should have: no more than make a row cheaper.
+
+On a GPU a step of many rows costs little more than one of few, and full batches are best. On a CPU
+a row soon costs the same in any company; a larger batch then only makes its pictures wait for one
+another, while with fewer in flight the first are finished sooner and the last no later.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+TOLERANCE = 0.05
+"""A row may be dearer than in the cheapest batch by this share."""
+TRIALS = 3
+"""Steps after which a size is known; the quickest counts, as an engine's first call is slow."""
+MEMORY = 2000
+"""Steps after which a size that was not run is tried again."""
+WEIGHT = 0.2
+"""Share of the newest step in the running mean of a size that is known."""
+
+
+@dataclass
+class _Cost:
+    """Seconds of a row in batches of one size."""
+
+    seconds: float = float("inf")
+    trials: int = 0
+    last_step: int = 0
+
+    def measured(self, seconds: float, step: int) -> None:
+        if self.trials < TRIALS:
+            self.seconds = min(self.seconds, seconds)
+        else:
+            self.seconds += WEIGHT * (seconds - self.seconds)
+        self.trials += 1
+        self.last_step = step
+
+
+class BatchSize:
+    """Learns from the steps which size is enough, for each shape of picture.
+
+    Args:
+        most: rows that the engine takes; sizes are this and its even halves.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._sizes = [most]
+        while self._sizes[-1] >= 4:  # even, as guided pictures take two rows
+            self._sizes.append(self._sizes[-1] // 4 * 2)
+        self._steps = 0
+        self._costs: dict[tuple[Hashable, int], _Cost] = defaultdict(_Cost)
+
+    def stepped(self, shape: Hashable, rows: int, seconds: float) -> None:
+        """Takes note of a step."""
+        self._steps += 1
+        size = self._size(rows)
+        if self._steps - self._costs[shape, size].last_step > MEMORY:
+            del self._costs[shape, size]
+        self._costs[shape, size].measured(seconds / rows, self._steps)
+
+    def limit(self, shape: Hashable, wanted: int) -> int:
+        """Most rows of the next step, if there is work for ``wanted``."""
+        filled = self._size(wanted)
+        costs = {size: self._costs[shape, size] for size in self._sizes if size <= filled}
+        for size, cost in costs.items():
+            if cost.trials < TRIALS or self._steps - cost.last_step > MEMORY:
+                return size
+        cheapest = min(cost.seconds for cost in costs.values())
+        return min(s for s, cost in costs.items() if cost.seconds <= (1 + TOLERANCE) * cheapest)
+
+    def _size(self, rows: int) -> int:
+        return min((size for size in self._sizes if size >= rows), default=self._sizes[0])
