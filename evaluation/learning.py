@@ -62,7 +62,7 @@ def _learned(
 ) -> list[Identity]:
     started = time.monotonic()
     views = [make_views(base, [people.source(number)], config, number) for number in numbers]
-    training = Training(base, config, class_noun, views, list(numbers))
+    training = Training.of(base, config, class_noun, views, list(numbers))
     steps = []
     while not training.done:
         steps.append(training.take_step())
@@ -76,7 +76,7 @@ def _learned(
                 "config": config.to_json(),
                 "seconds": seconds,
                 "losses": [
-                    [round(step.identities[place], 6), step.denoising, step.attention]
+                    [round(step[place].total, 6), step[place].denoising, step[place].attention]
                     for step in steps
                 ],
             },
@@ -87,7 +87,7 @@ def _learned(
 
 def parameters(config: TrainingConfig, width: int) -> tuple[int, int]:
     """Numbers that are trained for one identity, and numbers that are kept of it."""
-    tokens = IdentityTokens(torch.zeros(width), [0], config)
+    tokens = IdentityTokens(torch.zeros(width), 0, config)
     trained = sum(part.numel() for part in tokens.parameters() if part.requires_grad)
     if config.offset_learning_rate == 0:
         trained = width  # v* alone

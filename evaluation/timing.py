@@ -40,14 +40,15 @@ def learn_timed(
     """Learns one person; the clock runs from the decoded image on, and stands while looking."""
     started = time.monotonic()
     views = make_views(base, [people.source(person)], config, person)
-    training = Training(base, config, settings.class_noun, [views], [person])
+    training = Training.of(base, config, settings.class_noun, [views], [person])
     looks = {round(config.steps * part / _POINTS) for part in range(1, _POINTS + 1)}
     points, paused = [], 0.0
     while not training.done:
         training.take_step()
-        if training.step in looks:
+        step = training.learners[0].step
+        if step in looks:
             now = time.monotonic()
-            points.append(Point(training.step, now - started - paused, training.result()[0]))
+            points.append(Point(step, now - started - paused, training.result()[0]))
             paused += time.monotonic() - now
     return points
 

@@ -244,3 +244,7 @@ class _Reporter:
                 raise _OvertakenError
         reported = replace(operation, **asdict(progress))
         self._events.publish(Training(reported, self._training.identity))
+
+    async def preview(self, png: bytes) -> None:
+        """Shows it to those who watch; it is not kept."""
+        self._events.publish(replace(self._training, preview=png))

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import monitor
-from service.backend_local import LocalBackend
+from service.backend_local import LocalBackend, worker_command
 from service.blobs import BlobStore
 from service.bundle import BundleSource
 from service.cache import IdentityCache
@@ -64,7 +64,10 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(sampler.close)
         identities, operations = IdentityStore(database), OperationStore(database)
         jobs, blobs = JobStore(database), BlobStore(settings.blobs.url)
-        backend = LocalBackend(settings.jobs.work_dir, settings.jobs.trainer, settings.base_model)
+        backend = LocalBackend(
+            settings.jobs.work_dir, worker_command(settings.jobs, settings.base_model)
+        )
+        stack.push_async_callback(backend.close)
         cache = IdentityCache(blobs, settings.identity_cache_bytes, metrics)
         bundles = BundleSource(settings.bundle)
         events = TrainingEvents()

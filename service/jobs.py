@@ -17,6 +17,9 @@ class Report(Protocol):
     async def __call__(self, progress: TrainingProgress) -> None:
         """Takes it; raises if the job is wanted no more, which ends it."""
 
+    async def preview(self, png: bytes) -> None:
+        """Takes a small picture of what has been learned so far."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -26,7 +29,7 @@ class Job:
         uid: the operation's.
         attempt: counts from 1; a later one supersedes all before.
         image: the source image as it was sent.
-        class_noun, preset, seed: as the trainer takes them.
+        class_noun, preset, seed, previews: as the trainer takes them.
     """
 
     uid: str
@@ -35,6 +38,7 @@ class Job:
     class_noun: str
     preset: str
     seed: int
+    previews: int = 0
 
 
 class InputRefusedError(Exception):

@@ -67,14 +67,22 @@ class JobSettings(BaseModel):
     """How trainings are run."""
 
     backend: Literal["local"] = Field(
-        default="local", description="local: a subprocess per training."
+        default="local", description="local: warm subprocesses of this machine."
     )
     work_dir: Path = Field(default=HOME / "jobs", description="Checkpoints of trainings under way.")
     concurrency: int = Field(default=1, ge=1, le=64, description="Trainings at the same time.")
     trainer: tuple[str, ...] = Field(
-        default=(sys.executable, "-m", "trainer"),
+        default=(sys.executable, "-m", "trainer.work"),
         min_length=1,
-        description="The trainer's command as a JSON list; the job's arguments are appended.",
+        description="The trainer's command as a JSON list; further arguments are appended.",
+    )
+    idle_seconds: float = Field(
+        default=300.0, ge=0, description="How long a worker without jobs keeps its model loaded."
+    )
+    memory_limit: int = Field(
+        default=16 * 2**30,
+        gt=0,
+        description="Bytes above which a worker is replaced, as soon as it has no jobs.",
     )
     max_failures: int = Field(default=3, ge=1, description="Failed attempts that fail a training.")
     retry_seconds: float = Field(

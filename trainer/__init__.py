@@ -1,4 +1,4 @@
-"""One image to an identity: tokens, losses, augmentation, the loop, the job process.
+"""One image to an identity: tokens, losses, augmentation, the loop, jobs and the worker.
 
-Nothing is imported here, so that ``python -m trainer`` watches its parent before torch is loaded.
+Nothing is imported here, so that a worker watches its parent before torch is loaded.
 """

@@ -59,6 +59,8 @@ class TrainingConfig:
     steps: Count = 100  # ours
     batch: Count = 2  # rows of one step; ours
     average_from: Share = 0.5  # share of the steps after which iterates are averaged; ours
+    plateau: Count | None = None  # steps of the windows whose mean losses are compared: the first
+    # that is no lower than those before ends the training, the best one's vectors stay; ours
 
     # Data
     prompts: Annotated[tuple[Template, ...], Field(min_length=1)] = (
@@ -85,7 +87,10 @@ class TrainingConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain values, as stored in the artifact; ``TrainingConfig(**values)`` reads them."""
         lists = {name: list(value) for name, value in vars(self).items() if type(value) is tuple}
-        return asdict(self) | lists
+        values = asdict(self) | lists
+        if self.plateau is None:  # so that configs from before there was such a field keep their
+            del values["plateau"]  # names (checkpoints, and the evaluation's results)
+        return values
 
 
 @cache

@@ -1,8 +1,6 @@
-"""The optimisation: N identities side by side, each with its own draws, in one U-Net batch."""
+"""The optimisation: learners side by side, each with its own draws, in one U-Net batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,161 +8,114 @@ from torch import Tensor
 from basemodel import BaseModel, prompt_embeddings, stage_index
 from trainer.attention_loss import AttentionLoss
 from trainer.config import TrainingConfig
+from trainer.learner import Learner, Rows, StepLosses
 from trainer.losses import masked_mean_square, norm_penalty, timestep_weight
-from trainer.prompts import training_prompts
-from trainer.timesteps import draw_timesteps
-from trainer.tokens import IdentityTokens, initial_embedding
+from trainer.prompts import TrainingPrompts, training_prompts
 from trainer.views import Views
 
 
-@dataclass(frozen=True)
-class StepLosses:
-    """Losses of one step.
-
-    Attributes:
-        total: what Adam lowers, averaged over the identities.
-        denoising, attention: its parts, averaged over all rows.
-        identities: each identity's total.
-    """
-
-    total: float
-    denoising: float
-    attention: float
-    identities: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What the rows of one step are drawn to be, each field ``[B, ...]``."""
-
-    identity: Tensor
-    prompt: Tensor
-    timestep: Tensor
-    latent: Tensor
-    mask: Tensor
-    noise: Tensor
-
-
 class Training:
-    """Learns N identities of one class noun.
+    """Learns any number of identities together.
 
     An identity's result does not depend on the others in the batch, but for rounding: its loss is
-    the mean over its own rows, its random draws come from a generator of its own, and Adam treats
-    every element alone.
+    the mean over its own rows, and all that it is learned by is its :class:`Learner`'s own.
 
     Args:
         base: the frozen model.
-        config: settings.
-        class_noun: what all of them are.
-        views: of each identity.
-        seeds: of each identity.
-
-    Raises:
-        InputError: the class noun, or settings that the base model can't take.
+        config: settings of all.
     """
 
-    def __init__(
-        self,
+    def __init__(self, base: BaseModel, config: TrainingConfig) -> None:
+        self.base, self.config = base, config
+        self.learners: list[Learner] = []
+        self._nouns: list[str] = []
+        self._prompts: TrainingPrompts
+        self._attention_loss: AttentionLoss
+
+    @classmethod
+    def of(
+        cls,
         base: BaseModel,
         config: TrainingConfig,
         class_noun: str,
         views: Sequence[Views],
         seeds: Sequence[int],
-    ) -> None:
-        self.base, self.config, self.views = base, config, list(views)
-        self.prompts = training_prompts(base, config, class_noun)
-        initial = initial_embedding(base, class_noun, config.initialisation)
-        self.tokens = IdentityTokens(initial, list(seeds), config).to(base.device)
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.attention_loss = AttentionLoss(base, self.prompts, config)
-        self.optimizer = torch.optim.Adam(
-            [
-                {"params": [self.tokens.word], "peak": config.learning_rate},
-                {"params": _offsets(self.tokens), "peak": config.offset_learning_rate},
-            ]
-        )
-        self.step = 0
-        self.average = torch.zeros(0, device=base.device)
-        self.averaged = 0
+    ) -> "Training":
+        """Identities of one class noun that start together. Raises :class:`InputError`."""
+        training = cls(base, config)
+        for each, seed in zip(views, seeds, strict=True):
+            training.join(Learner(base, config, class_noun, each, seed))
+        return training
 
     @property
     def done(self) -> bool:
-        """Whether all steps are taken."""
-        return self.step >= self.config.steps
+        """Whether all learners are."""
+        return all(learner.done for learner in self.learners)
 
-    def take_step(self) -> StepLosses:
-        """One Adam step of Eq. 6, ``L = L_diff + lambda L_attn``."""
-        fraction = self.step / self.config.steps
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * (1 - fraction if self.config.decay else 1)
-        tokens = self.tokens()
-        denoising, attention = self._losses(self._draw(), tokens)
+    def join(self, learner: Learner) -> None:
+        """From the next step on, the learner has rows of its own in the batch.
+
+        Raises:
+            InputError: prompts or attention layers that the base model can't take; the learners
+                that were there stay as they are.
+        """
+        self._know([*self.learners, learner])
+        self.learners.append(learner)
+
+    def leave(self, learner: Learner) -> None:
+        """The learner is in no further step."""
+        self.learners.remove(learner)
+        self._know(self.learners)
+
+    def take_step(self) -> list[StepLosses]:
+        """One Adam step of Eq. 6, ``L = L_diff + lambda L_attn``, of all that are not done.
+
+        Returns:
+            Each learner's losses; of one that is done, those of its last step.
+        """
+        learners = [learner for learner in self.learners if not learner.done]
+        for learner in learners:
+            learner.prepare()
+        tokens = torch.stack([learner.tokens() for learner in learners])
+        denoising, attention = self._losses(self._draw(learners), tokens)
         per_row = denoising + self.config.attention_weight * attention
-        totals = per_row.view(len(self.views), -1).mean(dim=1)
+        totals = per_row.view(len(learners), -1).mean(dim=1)
         if self.config.norm_weight:
-            penalty = norm_penalty(tokens, self.tokens.initial_norm)
+            norms = [learner.tokens.initial_norm for learner in learners]
+            penalty = norm_penalty(tokens, torch.tensor(norms, device=self.base.device))
             totals = totals + self.config.norm_weight * penalty
-        self.optimizer.zero_grad()
         torch.autograd.backward(totals.sum())
-        self.optimizer.step()
-        self.step += 1
-        if self.step > self.config.average_from * self.config.steps:
-            self._average()
-        return StepLosses(
-            total=totals.mean().item(),
-            denoising=denoising.mean().item(),
-            attention=attention.mean().item(),
-            identities=tuple(totals.tolist()),
-        )
+        parts = [part.detach().view(len(learners), -1).mean(1) for part in (denoising, attention)]
+        losses = torch.stack([totals.detach(), *parts], dim=1).tolist()
+        for learner, own in zip(learners, losses, strict=True):
+            learner.update(StepLosses(*own))
+        return [learner.losses for learner in self.learners]
 
     def result(self) -> Tensor:
-        """The identities, ``[N, S, 2, D]`` float32: the average of the last iterates."""
-        with torch.no_grad():
-            tokens = self.average if self.averaged else self.tokens()
-        return tokens.float().expand(-1, -1, 2, -1).cpu()
+        """The identities, ``[N, S, 2, D]`` float32."""
+        return torch.stack([learner.result() for learner in self.learners])
 
-    def state(self) -> dict[str, Any]:
-        """Everything that the rest of the training depends on; readable by weights-only load."""
-        return {
-            "step": self.step,
-            "tokens": self.tokens.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generators": [generator.get_state() for generator in self.generators],
-            "average": self.average,
-            "averaged": self.averaged,
-        }
+    def _know(self, learners: Sequence[Learner]) -> None:
+        """Prepares what the class nouns of these learners have in common."""
+        nouns = list(dict.fromkeys(learner.class_noun for learner in learners))
+        if nouns and nouns != self._nouns:
+            prompts = training_prompts(self.base, self.config, nouns)
+            self._attention_loss = AttentionLoss(self.base, prompts, self.config)
+            self._prompts, self._nouns = prompts, nouns
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from :meth:`state`, bit for bit."""
-        self.tokens.load_state_dict(state["tokens"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for generator, saved in zip(self.generators, state["generators"], strict=True):
-            generator.set_state(saved)
-        self.step, self.averaged = state["step"], state["averaged"]
-        self.average = state["average"].to(self.base.device)
-
-    def _average(self) -> None:
-        with torch.no_grad():
-            tokens = self.tokens()
-        self.averaged += 1
-        if self.averaged == 1:
-            self.average = tokens
-        else:
-            self.average = self.average + (tokens - self.average) / self.averaged
-
-    def _draw(self) -> Rows:
-        """The same number of rows for each identity, from its own generator."""
-        batch, device = self.config.batch, self.base.device
-        parts = []
-        for views, generator in zip(self.views, self.generators, strict=True):
-            view = torch.randint(len(views.latents), (batch,), generator=generator)
-            prompt = torch.randint(len(self.prompts.words), (batch,), generator=generator)
-            timestep = draw_timesteps(self.config, self.step, generator)
-            noise = torch.randn(batch, *views.latents.shape[1:], generator=generator)
-            parts.append((prompt, timestep, views.latents[view], views.masks[view], noise))
-        drawn = (torch.cat(part).to(device) for part in zip(*parts, strict=True))
-        identity = torch.arange(len(self.views), device=device).repeat_interleave(batch)
-        return Rows(identity, *drawn)
+    def _draw(self, learners: Sequence[Learner]) -> Rows:
+        """The same number of rows for each learner."""
+        prompts = len(self.config.prompts)
+        drawn = [
+            learner.draw(prompts, first=prompts * self._nouns.index(learner.class_noun))
+            for learner in learners
+        ]
+        return Rows(
+            *(
+                torch.cat(parts).to(self.base.device)
+                for parts in zip(*(vars(rows).values() for rows in drawn), strict=True)
+            )
+        )
 
     def _losses(self, rows: Rows, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Denoising and attention loss, each ``[B]``."""
@@ -176,7 +127,7 @@ class Training:
             predicted = self.base.unet(noised.to(dtype), rows.timestep, conditioning).sample
             attention = torch.zeros(len(rows.timestep), device=self.base.device)
         else:
-            with self.attention_loss as loss:
+            with self._attention_loss as loss:
                 loss.begin(rows.prompt)
                 predicted = self.base.unet(noised.to(dtype), rows.timestep, conditioning).sample
                 attention = loss.per_row()
@@ -186,19 +137,15 @@ class Training:
     def _conditioning(self, rows: Rows, tokens: Tensor) -> Tensor:
         """``[B, L, 2D]``: the text transformer runs once for rows that have all in common."""
         stages = stage_index(rows.timestep, self.config.stages)
-        kinds = torch.stack([rows.identity, rows.prompt, stages], dim=1)
+        identities = torch.arange(len(tokens), device=self.base.device)
+        identity_of_row = identities.repeat_interleave(self.config.batch)
+        kinds = torch.stack([identity_of_row, rows.prompt, stages], dim=1)
         distinct, kind_of_row = torch.unique(kinds, dim=0, return_inverse=True)
         identity, prompt, stage = distinct.unbind(dim=1)
         conditioning = prompt_embeddings(
             self.base.text_encoder,
-            self.prompts.words[prompt],
-            self.prompts.positions[prompt],
+            self._prompts.words[prompt],
+            self._prompts.positions[prompt],
             tokens[identity, stage],
         )
         return conditioning[kind_of_row]
-
-
-def _offsets(tokens: IdentityTokens) -> list[torch.nn.Parameter]:
-    return [
-        parameter for name, parameter in tokens.named_parameters() if name.startswith("offsets")
-    ]

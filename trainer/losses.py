@@ -30,10 +30,10 @@ def timestep_weight(
     return ((1 + snr) / snr).clamp(max=15) * (5 / snr).clamp(max=1) / 2
 
 
-def norm_penalty(tokens: Tensor, norm: float) -> Tensor:
-    """Mean ``[N]`` over the vectors ``[N, S, K, D]`` of ``(|P| / norm - 1)^2``.
+def norm_penalty(tokens: Tensor, norms: Tensor) -> Tensor:
+    """Mean ``[N]`` over the vectors ``[N, S, K, D]`` of ``(|P| / norm - 1)^2``; norms are ``[N]``.
 
     Learned embeddings can grow up to 100 times as long as a word's (2312.15905).
     """
-    growth: Tensor = tokens.norm(dim=-1) / norm - 1
+    growth: Tensor = tokens.norm(dim=-1) / norms[:, None, None] - 1
     return growth.square().mean(dim=(1, 2))

@@ -1,8 +1,7 @@
-"""A well-behaved child process: alone in its directory, and gone when its parent is."""
+"""What makes a process safe to kill: locks that end with it, files that are whole or absent."""
 
 import fcntl
 import os
-import threading
 from pathlib import Path
 
 
@@ -15,25 +14,29 @@ def lock(directory: Path) -> int:
 
     The kernel releases it however the process ends. Raises :class:`LockedError`.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise LockedError("another trainer works in this directory") from error
-    return descriptor
+    return DirectoryLock(directory).descriptor
 
 
-def exit_with_parent(descriptor: int, status: int) -> None:
-    """Ends this process at once when the pipe at ``descriptor`` reaches its end."""
+class DirectoryLock:
+    """Keeps other processes out of a directory until released, or until this process ends.
 
-    def wait() -> None:
-        while os.read(descriptor, 1024):
-            pass
-        os._exit(status)
+    Raises:
+        LockedError: another process is in.
+    """
 
-    threading.Thread(target=wait, daemon=True).start()
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self.descriptor = os.open(directory / "lock", flags, 0o600)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.release()
+            raise LockedError("another trainer works in this directory") from error
+
+    def release(self) -> None:
+        """Lets others in."""
+        os.close(self.descriptor)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -47,3 +50,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in use."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

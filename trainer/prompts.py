@@ -1,5 +1,6 @@
 """The training prompts in tokens, with the identity's place left open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ _WORD = "v"
 
 @dataclass(frozen=True)
 class TrainingPrompts:
-    """T prompts.
+    """The prompts of one class noun after the other, T in all.
 
     Attributes:
         words: ``[T, L, D]`` token embeddings; at the placeholder stands the class noun.
@@ -32,20 +33,23 @@ class TrainingPrompts:
     reference: Tensor
 
 
-def training_prompts(base: BaseModel, config: TrainingConfig, class_noun: str) -> TrainingPrompts:
-    """Tokenises the prompts.
+def training_prompts(
+    base: BaseModel, config: TrainingConfig, class_nouns: Sequence[str]
+) -> TrainingPrompts:
+    """Tokenises the prompts, for every class noun anew.
 
     Raises:
-        InputError: for the class noun, or a prompt that the base model can't take.
+        InputError: for a class noun, or a prompt that the base model can't take.
     """
-    noun = class_noun_token(base, class_noun)
+    nouns = torch.tensor([class_noun_token(base, noun) for noun in class_nouns])
     try:
         prompts = [base.tokenizer(text.format(f"<{_WORD}>"), [_WORD]) for text in config.prompts]
+        prompts *= len(class_nouns)
     except PromptError as error:
         raise InputError("INVALID_CONFIG", f"prompts: {error}") from error
     positions = torch.tensor([prompt.placeholders[0].position for prompt in prompts])
     ids = torch.stack([torch.from_numpy(prompt.token_ids) for prompt in prompts])
-    ids[torch.arange(len(prompts)), positions] = noun
+    ids[torch.arange(len(prompts)), positions] = nouns.repeat_interleave(len(config.prompts))
     places = torch.arange(base.text_window)[None]
     lengths = torch.tensor([prompt.length for prompt in prompts])[:, None]
     regularised = {

@@ -41,28 +41,28 @@ class OffsetGenerator(nn.Module):
 
 
 class IdentityTokens(nn.Module):
-    """``P_i = v* + offset_i``, lengths bounded on demand, for N identities side by side.
+    """``P_i = v* + offset_i``, lengths bounded on demand.
 
     Args:
         initial: ``[D]`` the embedding that ``v*`` starts from.
-        seeds: one per identity, for the generator's weights.
+        seed: of the generator's weights.
         config: how many vectors, and what gives them.
 
     Raises:
         InputError: the generator's heads don't fit the width.
     """
 
-    def __init__(self, initial: Tensor, seeds: list[int], config: TrainingConfig) -> None:
+    def __init__(self, initial: Tensor, seed: int, config: TrainingConfig) -> None:
         super().__init__()
         width, kinds = initial.shape[0], 2 if config.split_keys_values else 1
         self.shape = (config.stages, kinds, width)
-        self.word = nn.Parameter(initial.repeat(len(seeds), 1), requires_grad=config.train_word)
+        self.word = nn.Parameter(initial.clone(), requires_grad=config.train_word)
         self.initial_norm = float(initial.norm())
         self.offset_bound, self.norm_bound = (
             None if bound is None else bound * self.initial_norm
             for bound in (config.offset_bound, config.norm_bound)
         )
-        self.offsets: nn.ModuleList | nn.Parameter
+        self.offsets: OffsetGenerator | nn.Parameter
         if config.generator:
             if width % config.generator_heads:
                 raise InputError(
@@ -70,27 +70,26 @@ class IdentityTokens(nn.Module):
                     f"generator_heads: must divide the text width {width}, "
                     f"got {config.generator_heads}",
                 )
-            self.offsets = nn.ModuleList(
-                _seeded_generator(seed, width, config.stages * kinds, config.generator_heads)
-                for seed in seeds
+            self.offsets = _seeded_generator(
+                seed, width, config.stages * kinds, config.generator_heads
             )
         else:
-            self.offsets = nn.Parameter(torch.zeros(len(seeds), *self.shape))
+            self.offsets = nn.Parameter(torch.zeros(self.shape))
+
+    def offset_parameters(self) -> list[nn.Parameter]:
+        """What gives ``P - v*``."""
+        if isinstance(self.offsets, OffsetGenerator):
+            return list(self.offsets.parameters())
+        return [self.offsets]
 
     def forward(self) -> Tensor:
-        """``[N, S, K, D]``; K is 2, or 1 where keys and values share their vectors."""
-        if isinstance(self.offsets, nn.ModuleList):
+        """``[S, K, D]``; K is 2, or 1 where keys and values share their vectors."""
+        if isinstance(self.offsets, OffsetGenerator):
             # The generator reads v* but does not steer it: v* has a learning rate of its own.
-            words = self.word.detach()
-            offsets = torch.stack(
-                [
-                    generator(word).view(self.shape)
-                    for generator, word in zip(self.offsets, words, strict=True)
-                ]
-            )
+            offsets: Tensor = self.offsets(self.word.detach()).view(self.shape)
         else:
             offsets = self.offsets
-        return self._within_norm(self.word[:, None, None] + self._within_reach(offsets))
+        return self._within_norm(self.word + self._within_reach(offsets))
 
     def _within_reach(self, offsets: Tensor) -> Tensor:
         """Offsets ``[..., D]`` of length x shortened smoothly to ``r x / sqrt(r^2 + x^2)``."""

@@ -1,6 +1,6 @@
 """Losses, token norm and scores over the steps of a training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -42,15 +42,15 @@ def study(bench: Bench, advance: Advance) -> None:
 def _curve(bench: Bench, config: TrainingConfig, told: Callable[[int], None]) -> pd.DataFrame:
     numbers = bench.numbers[:TOGETHER]
     views = [make_views(bench.base, [bench.people.source(n)], config, n) for n in numbers]
-    training = Training(bench.base, config, bench.settings.class_noun, views, list(numbers))
+    training = Training.of(bench.base, config, bench.settings.class_noun, views, list(numbers))
     marks = np.linspace(0, config.steps, _MARKS + 1).round().astype(int)
     rows = []
     for mark in marks:
-        steps = [training.take_step() for _ in range(mark - training.step)]
+        steps = [training.take_step() for _ in range(mark - training.learners[0].step)]
         row = {
             "step": mark,
-            "denoising": np.mean([step.denoising for step in steps]) if steps else np.nan,
-            "attention": np.mean([step.attention for step in steps]) if steps else np.nan,
+            "denoising": _mean([each.denoising for step in steps for each in step]),
+            "attention": _mean([each.attention for step in steps for each in step]),
             "norm": _norm(training),
         }
         rows.append(row | _scores(bench, training))
@@ -59,8 +59,14 @@ def _curve(bench: Bench, config: TrainingConfig, told: Callable[[int], None]) ->
 
 
 def _norm(training: Training) -> float:
-    tokens = training.tokens
-    return float(tokens().detach().norm(dim=-1).mean()) / tokens.initial_norm
+    """Of the vectors, in lengths of the initial word; mean over identities."""
+    tokens = [learner.tokens for learner in training.learners]
+    grown = [float(each().detach().norm(dim=-1).mean()) / each.initial_norm for each in tokens]
+    return float(np.mean(grown))
+
+
+def _mean(losses: Sequence[float]) -> float:
+    return float(np.mean(losses)) if losses else float("nan")
 
 
 def _scores(bench: Bench, training: Training) -> dict[str, float | None]:

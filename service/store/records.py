@@ -89,10 +89,15 @@ class OperationRecord:
 
 @dataclass(frozen=True)
 class Training:
-    """A training operation with the identity that is being learned."""
+    """A training operation with the identity that is being learned.
+
+    Attributes:
+        preview: a PNG of what has been learned so far, for those who watch just now.
+    """
 
     operation: OperationRecord
     identity: IdentityRecord
+    preview: bytes = b""
 
 
 @dataclass(frozen=True)

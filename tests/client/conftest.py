@@ -14,8 +14,11 @@ from tests.client.stand_in import png
 from tests.support.ports import free_ports
 
 ENDLESS_TRAINER = """
-import os, sys
-os.read(int(sys.argv[sys.argv.index("--parent-fd") + 1]), 1)
+import json, sys
+for line in sys.stdin:
+    command = json.loads(line)
+    if command["command"] == "stop":
+        print(json.dumps({"event": "stopped", "job": command["job"]}), flush=True)
 """
 
 

@@ -61,14 +61,16 @@ def kill(config: StackConfig) -> Callable[[str], None]:
 
 
 def trainers(home: Path) -> list[int]:
-    """Pids of the trainers whose work lies under ``home``."""
+    """Pids of the workers that a gateway with its work under ``home`` has started."""
+    mark = f"LIKENESS_JOBS__WORK_DIR={home / 'jobs'}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
+            environment = (process / "environ").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if b"trainer" in command and any(str(home).encode() in word for word in command):
+        if b"trainer.work" in command and mark in environment:
             found.append(int(process.name))
     return found
 

@@ -122,15 +122,16 @@ class Gateway:
             database.execute(f"ALTER TABLE {name} RENAME TO {name}_gone")
 
     def trainers(self) -> list[int]:
-        """Pids of the trainers that work for it."""
-        jobs = str(self.home / "jobs").encode()
+        """Pids of the workers that it started."""
+        mark = f"LIKENESS_JOBS__WORK_DIR={self.home}/jobs".encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes().split(b"\0")
-            except (FileNotFoundError, ProcessLookupError):
+                environment = (process / "environ").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
-            if any(word.startswith(jobs) for word in command):
+            if b"--idle-seconds" in command and mark in environment:
                 found.append(int(process.name))
         return found
 

@@ -1,16 +1,16 @@
-"""Speaks the trainer's protocol and does as told: for faults that a real trainer has too rarely.
+"""Speaks the worker's protocol and does as told: for faults that a real trainer has too rarely.
 
-``--plan`` names what each attempt does, the last one repeated: succeed, crash, refuse, hang,
-stall (a step, then hangs), silent (exit 0 and no artifact), damaged, chatter. It notes its attempts
-in the work directory and leaves when the parent goes, as the real one does.
+``--plan`` names what each attempt of a job does, the last one repeated: succeed, crash, refuse,
+busy, stall (a step, then nothing), deaf (stalls and takes no further command), silent (the process
+ends without a word), damaged, chatter. It notes each job's attempts in the job's directory.
 """
 
 import argparse
 import json
 import os
 import sys
-import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +23,10 @@ def say(**event: object) -> None:
     print(json.dumps(event), flush=True)
 
 
-def progress(step: int) -> None:
+def progress(job: str, step: int) -> None:
     say(
         event="progress",
+        job=job,
         step=step,
         total_steps=STEPS,
         loss=1.0 / step,
@@ -35,59 +36,69 @@ def progress(step: int) -> None:
     )
 
 
-def leave_with_parent(descriptor: int) -> None:
-    os.read(descriptor, 1)
-    os._exit(4)
-
-
 def artifact(seed: int, noun: str, model: str, stages: int) -> bytes:
     tokens = np.random.default_rng(seed).standard_normal((stages, 2, 32)).astype(np.float32)
     return Identity(tokens, model, noun).to_bytes()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--stages", type=int, default=5)
-    for name in ("plan", "model", "image", "out", "work-dir", "base-model", "class-noun", "preset"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--parent-fd", type=int, required=True)
-    arguments = parser.parse_args()
-    threading.Thread(target=leave_with_parent, args=(arguments.parent_fd,), daemon=True).start()
-    assert Path(arguments.image).stat().st_size > 0
-    notes = Path(arguments.work_dir) / "attempts"
-    notes.parent.mkdir(parents=True, exist_ok=True)
-    with notes.open("a") as file:
-        file.write("x")
-    attempt = notes.stat().st_size
+def attempts(work: Path) -> int:
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "attempts").open("a") as notes:
+        notes.write("x")
+    return (work / "attempts").stat().st_size
+
+
+def train(command: dict[str, Any], arguments: argparse.Namespace) -> None:
+    job = command["job"]
+    assert Path(command["image"]).stat().st_size > 0
+    attempt = attempts(Path(command["work"]))
     plan = arguments.plan.split(",")
     action = plan[min(attempt, len(plan)) - 1]
-    if action == "hang":
-        threading.Event().wait()
-    say(event="started", total_steps=STEPS, resumed_from=attempt - 1)
-    if action == "chatter":
-        print("not JSON\n[1]\n{}", json.dumps({"event": "progress", "step": "x"}), sep="\n")
-        progress(1)
-        print('{"event": "progress", "step": 2, "loss": NaN}')
-    if action == "stall":
-        progress(1)
-        threading.Event().wait()
-    if action == "crash":
-        print("out of luck", file=sys.stderr)
-        return 9
-    if action == "refuse":
-        say(event="failed", reason="INVALID_IMAGE", message="image: shows nothing to learn")
-        return 2
-    if action == "silent":
-        return 0
+    if action == "busy":
+        say(event="failed", job=job, reason="LOCKED", message="in use", input=False)
+        return
+    say(event="started", job=job, total_steps=STEPS, resumed_from=attempt - 1)
+    match action:
+        case "stall" | "deaf":
+            progress(job, 1)
+            if action == "deaf":
+                while os.read(sys.stdin.fileno(), 1024):
+                    pass
+                os._exit(4)
+            return
+        case "crash":
+            print("out of luck", file=sys.stderr)
+            os._exit(9)
+        case "silent":
+            os._exit(0)
+        case "refuse":
+            message = "image: shows nothing to learn"
+            say(event="failed", job=job, reason="INVALID_IMAGE", message=message, input=True)
+            return
+        case "chatter":
+            print("not JSON\n[1]\n{}", json.dumps({"event": "progress", "job": job}), sep="\n")
+            print('{"event": "progress", "step": 2, "loss": NaN}')
     for step in range(1, STEPS + 1):
-        progress(step)
-    data = artifact(arguments.seed, arguments.class_noun, arguments.model, arguments.stages)
+        progress(job, step)
+    data = artifact(command["seed"], command["class_noun"], arguments.model, arguments.stages)
     reported = digest(b"another") if action == "damaged" else digest(data)
-    Path(arguments.out).write_bytes(data)
-    say(event="finished", steps=STEPS, seconds=0.1, digest=reported)
-    return 0
+    Path(command["out"]).write_bytes(data)
+    say(event="finished", job=job, steps=STEPS, seconds=0.1, digest=reported)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stages", type=int, default=5)
+    for name in ("plan", "model", "base-model", "idle-seconds", "memory-limit"):
+        parser.add_argument(f"--{name}", required=True)
+    arguments = parser.parse_args()
+    while line := sys.stdin.readline():
+        command = json.loads(line)
+        if command["command"] == "train":
+            train(command, arguments)
+        else:
+            say(event="stopped", job=command["job"])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

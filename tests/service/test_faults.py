@@ -94,7 +94,7 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
 
 def real_trainer(checkpoint: Path) -> dict[str, str]:
     """The trainer itself, with less to do."""
-    command = [sys.executable, "-m", "trainer", "--set", "steps=20"]
+    command = [sys.executable, "-m", "trainer.work", "--set", "steps=20"]
     return {"BASE_MODEL": str(checkpoint), "JOBS__TRAINER": json.dumps(command)}
 
 

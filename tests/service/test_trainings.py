@@ -121,7 +121,7 @@ async def test_a_cancelled_training_leaves_nothing(start_gateway: Start, photo: 
         assert (await watching)[-1].error.code == code_pb2.CANCELLED
         identity = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/runs"))
         assert identity.identity.state == pb.Identity.STATE_FAILED
-    assert (gateway.blobs(), gateway.work_dirs(), gateway.trainers()) == ([], [], [])
+    assert (gateway.blobs(), gateway.work_dirs()) == ([], [])
 
 
 async def test_a_deleted_identity_leaves_nothing(start_gateway: Start, photo: bytes) -> None:
@@ -146,7 +146,7 @@ async def test_a_deleted_identity_leaves_nothing(start_gateway: Start, photo: by
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await stubs.operations.GetOperation(operations_pb2.GetOperationRequest(name=name))
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-        assert (gateway.blobs(), gateway.work_dirs(), gateway.trainers()) == ([], [], [])
+        assert (gateway.blobs(), gateway.work_dirs()) == ([], [])
         # the name is free again, and the request too
         again = await stubs.train(photo, "ready")
         await stubs.until_step(again, 1)

@@ -14,6 +14,7 @@ from trainer.errors import InputError
 from trainer.prompts import TrainingPrompts, training_prompts
 
 TEMPLATES = ("a photo of the face of {}", "{} at the beach", "a photo of {} holding a cup")
+OPTIONS = ("none", "identity", "prompt", "all")
 CONFIG = TrainingConfig(prompts=TEMPLATES)
 PROMPT_OF_ROW = torch.tensor([2, 0, 1, 0])
 
@@ -43,7 +44,7 @@ def features(base: BaseModel) -> torch.Tensor:
 
 
 def measured(base: BaseModel, config: TrainingConfig, told: torch.Tensor) -> torch.Tensor:
-    prompts = training_prompts(base, config, "person")
+    prompts = training_prompts(base, config, ["person"])
     with AttentionLoss(base, prompts, config) as loss:
         loss.begin(PROMPT_OF_ROW)
         base.unet(*noised(base), told)
@@ -96,13 +97,13 @@ def test_it_is_equation_4(base: BaseModel, changes: dict[str, Any]) -> None:
     config = replace(CONFIG, **changes)
     with torch.no_grad():
         loss = measured(base, config, features(base))
-    reference = expected(base, config, training_prompts(base, config, "person"))
+    reference = expected(base, config, training_prompts(base, config, ["person"]))
     assert reference.min() > 0
     torch.testing.assert_close(loss, reference, rtol=1e-3, atol=1e-12)
 
 
 def test_it_is_zero_for_the_class_noun_itself_and_leaves_the_prediction(base: BaseModel) -> None:
-    prompts = training_prompts(base, CONFIG, "person")
+    prompts = training_prompts(base, CONFIG, ["person"])
     told = torch.cat([prompts.reference[PROMPT_OF_ROW]] * 2, dim=-1)
     with torch.no_grad():
         plain = base.unet(*noised(base), told).sample
@@ -122,7 +123,9 @@ def test_it_is_zero_for_the_class_noun_itself_and_leaves_the_prediction(base: Ba
 
 def test_the_stated_tokens_are_regularised(base: BaseModel) -> None:
     words = {  # begin, words and the identity between them, end
-        option: training_prompts(base, replace(CONFIG, attention_loss=option), "person").regularised
+        option: training_prompts(
+            base, replace(CONFIG, attention_loss=option), ["person"]
+        ).regularised
         for option in ("none", "identity", "prompt", "all")
     }
     positions, lengths = (7, 1, 4), (9, 6, 9)
@@ -144,7 +147,7 @@ def test_the_reference_map_gets_gradients_only_without_the_stop(base: BaseModel)
 
 
 def test_only_layers_that_the_base_model_has(base: BaseModel) -> None:
-    prompts = training_prompts(base, CONFIG, "person")
+    prompts = training_prompts(base, CONFIG, ["person"])
     config = replace(CONFIG, attention_layers=(16, 8))
     message = r"attention_layers: must be of \[1, 2, 4, 8\], got 16"
     with pytest.raises(InputError, match=message):
@@ -154,4 +157,4 @@ def test_only_layers_that_the_base_model_has(base: BaseModel) -> None:
 @pytest.mark.parametrize("prompt", ["a {} " + "very " * 80, "{} and <other>"])
 def test_prompts_that_the_base_model_cannot_take(base: BaseModel, prompt: str) -> None:
     with pytest.raises(InputError, match="prompts: "):
-        training_prompts(base, replace(CONFIG, prompts=(prompt,)), "person")
+        training_prompts(base, replace(CONFIG, prompts=(prompt,)), ["person"])

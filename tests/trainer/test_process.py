@@ -1,11 +1,12 @@
-"""The training process: resumable, alone in its directory, gone with its parent."""
+"""The processes: resumable, alone in a job's directory, warm, and gone with their parent."""
 
-import os
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from identity import Identity, digest
 from tests.trainer.conftest import TrainerProcess
@@ -45,39 +46,79 @@ def test_killed_and_resumed_gives_the_same_artifact(
 
 
 def test_one_trainer_a_directory(start: Start) -> None:
-    first = start()
+    first = start("--set", "steps=1000000")
     assert next(first.events())["event"] == "started"
     assert start().process.wait() == 3
 
 
-def test_the_process_is_gone_with_its_parent(start: Start, tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    trainer = start("--parent-fd", str(reading), pass_fds=[reading])
-    os.close(reading)
-    for event in trainer.events():
-        if event["event"] == "progress":
-            break
-    os.close(writing)
-    assert trainer.process.wait() == 4
-    assert not (tmp_path / "a").exists()
+def worker_process(checkpoint: Path, **options: str) -> subprocess.Popen[str]:
+    settings = {"base-model": str(checkpoint), "idle-seconds": "60", "memory-limit": str(2**40)}
+    settings |= {name.replace("_", "-"): value for name, value in options.items()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "trainer.work", "--set", "steps=3", "--set", "views=1"]
+        + [f"--{name}={value}" for name, value in settings.items()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
 
 
-@pytest.mark.parametrize(
-    ("image", "option", "reason", "message"),
-    [
-        (b"", "--seed=1", "INVALID_IMAGE", "image: is empty"),
-        (None, "--class-noun=qzxjkv", "UNKNOWN_CLASS_NOUN", "class_noun: must be a word that is"),
-        (None, "--set=stages=11", "INVALID_CONFIG", "stages: must be less than or equal to 10"),
-    ],
-)
-def test_faults_of_the_input_are_final(
-    start: Start, photo: bytes, image: bytes | None, option: str, reason: str, message: str
+def events_until(process: subprocess.Popen[str], *last: str) -> list[dict[str, Any]]:
+    assert process.stdout is not None
+    events: list[dict[str, Any]] = []
+    while not events or events[-1]["event"] not in last:
+        events.append(json.loads(process.stdout.readline()))
+    return events
+
+
+def test_a_worker_stays_warm_and_leaves_when_it_is_too_large(
+    checkpoint: Path, photo: bytes, tmp_path: Path
 ) -> None:
-    trainer = start(option, image=photo if image is None else image)
-    status, events = trainer.finish()
+    (tmp_path / "image").write_bytes(photo)
+    (tmp_path / "bad").write_bytes(b"")
+    with worker_process(checkpoint, memory_limit="1") as process:
+        assert process.stdin is not None
+        commands = [
+            {
+                "command": "train",
+                "job": uid,
+                "image": str(tmp_path / image),
+                "out": str(tmp_path / f"{uid}.safetensors"),
+                "work": str(tmp_path / "work" / uid),
+                "class_noun": "person",
+                "preset": "default",
+                "seed": 0,
+                "previews": 0,
+            }
+            for uid, image in (("ann", "image"), ("bad", "bad"), ("bea", "image"))
+        ]
+        process.stdin.write("".join(json.dumps(each) + "\n" for each in commands))
+        events = events_until(process, "finished")
+        events += events_until(process, "finished")
+        assert process.wait() == 0  # larger than a byte, and so it leaves when all are done
+    assert [(each["job"], each["input"]) for each in events if each["event"] == "failed"] == [
+        ("bad", True)
+    ]
+    for uid in ("ann", "bea"):
+        (digested,) = (each["digest"] for each in events if each["job"] == uid and "digest" in each)
+        assert digest((tmp_path / f"{uid}.safetensors").read_bytes()) == digested
+
+
+def test_a_worker_leaves_when_idle_and_with_its_parent(checkpoint: Path) -> None:
+    with worker_process(checkpoint, idle_seconds="0.1") as idle:
+        assert idle.wait() == 0
+    with worker_process(checkpoint) as orphan:
+        assert orphan.stdin is not None
+        orphan.stdin.close()
+        assert orphan.wait() == 4
+
+
+def test_faults_of_the_input_are_final(start: Start) -> None:
+    status, events = start(image=b"").finish()
     assert status == 2
-    assert (events[-1]["event"], events[-1]["reason"]) == ("failed", reason)
-    assert events[-1]["message"].startswith(message)
+    assert (events[-1]["event"], events[-1]["reason"]) == ("failed", "INVALID_IMAGE")
+    assert events[-1]["message"].startswith("image: is empty")
 
 
 def test_a_missing_base_model_may_be_retried(start: Start, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ WIDTH = 32
 
 def tokens_of(config: TrainingConfig, seed: int = 0) -> IdentityTokens:
     initial = torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed))
-    return IdentityTokens(initial, [0, 1], config)
+    return IdentityTokens(initial, 0, config)
 
 
 def disturb(tokens: IdentityTokens, seed: int, much: float) -> None:
@@ -37,7 +37,7 @@ def embedding(base: BaseModel, word: str) -> torch.Tensor:
 @pytest.mark.parametrize("generator", [True, False])
 def test_all_vectors_start_as_the_word(generator: bool) -> None:
     tokens = tokens_of(TrainingConfig(generator=generator, norm_bound=1))
-    torch.testing.assert_close(tokens(), tokens.word[:, None, None].expand(2, 5, 2, WIDTH))
+    torch.testing.assert_close(tokens(), tokens.word.expand(5, 2, WIDTH))
 
 
 anywhere = st.tuples(st.integers(0, 2**31), st.floats(0.01, 1000))
@@ -50,7 +50,7 @@ def test_offsets_stay_within_their_bound(
     tokens = tokens_of(TrainingConfig(generator=generator, offset_bound=bound, stages=2))
     disturb(tokens, *where)
     with torch.no_grad():
-        distances = (tokens() - tokens.word[:, None, None]).norm(dim=-1)
+        distances = (tokens() - tokens.word).norm(dim=-1)
     rounding = 1e-5 * float(tokens.word.detach().norm(dim=-1).max())
     assert distances.max() <= bound * tokens.initial_norm * 1.001 + rounding
 
@@ -76,7 +76,9 @@ def test_vectors_stay_within_the_norm_bound_and_keep_their_direction(
 def test_the_norm_penalty_is_zero_at_the_initial_norm_only() -> None:
     vectors = torch.nn.functional.normalize(torch.randn(3, 5, 2, WIDTH), dim=-1)
     scaled = vectors * torch.tensor([2.0, 4.0, 1.0])[:, None, None, None]
-    torch.testing.assert_close(norm_penalty(scaled, 2.0), torch.tensor([0.0, 1.0, 0.25]))
+    torch.testing.assert_close(
+        norm_penalty(scaled, torch.full((3,), 2.0)), torch.tensor([0.0, 1.0, 0.25])
+    )
 
 
 def test_generator_heads_divide_the_width() -> None:
