@@ -8,6 +8,7 @@ Blobs are written once, never changed, and appear complete or not at all.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import obstore
 import structlog
@@ -88,11 +89,14 @@ class BlobStore:
         except FileNotFoundError:
             return
 
-    async def list(self, prefix: str) -> list[str]:
-        """Keys below a prefix, a whole path segment."""
+    async def list(self, prefix: str, min_age: float = 0.0) -> list[str]:
+        """Keys below a prefix, a whole path segment, of blobs that are ``min_age`` seconds old."""
         with _told_as_unavailable():
             found = await obstore.list(self._store, prefix).collect_async()
-        return [str(item["path"]) for item in found]
+        latest = datetime.now(UTC) - timedelta(seconds=min_age)
+        return [
+            str(item["path"]) for item in found if not min_age or item["last_modified"] <= latest
+        ]
 
     async def erase_source(self, identity_uid: str) -> None:
         """Erases an identity's source image."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 import grpc
 import structlog
@@ -29,9 +30,11 @@ from service.tidying import Tidying
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 5.0
-"""Longest time between two looks at the queue; a new job wakes the dispatcher at once."""
+POLL_SECONDS = 1.0
+"""Longest time between two looks at the queue; a job queued here wakes the dispatcher at once."""
 STORE_RETRY_SECONDS = 1.0
+
+Result = TypeVar("Result")
 
 
 class _OvertakenError(Exception):
@@ -59,16 +62,30 @@ class Dispatcher:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
 
-    async def run(self) -> None:
-        """Dispatches until cancelled."""
-        while True:
-            await self._slots.acquire()
-            training = await self._next()
-            task = asyncio.create_task(self._attempt(training))
-            uid = training.operation.uid
-            self._running[uid] = task
-            self._metrics.trainings_running.set(len(self._running))
-            task.add_done_callback(lambda _, uid=uid: self._ended(uid))  # type: ignore[misc]
+    @property
+    def running(self) -> set[str]:
+        """Uids of the operations that run here."""
+        return set(self._running)
+
+    async def run(self, term: int) -> None:
+        """Dispatches until cancelled, what the leader before left first; then ends all attempts.
+
+        Raises:
+            NotLeaderError: another gateway leads.
+        """
+        try:
+            released = await self._persistently(lambda: self._jobs.release_all(term))
+            log.info("dispatching", term=term, released_jobs=released)
+            while True:
+                await self._slots.acquire()
+                try:
+                    training = await self._next(term)
+                except BaseException:
+                    self._slots.release()
+                    raise
+                self._begin(training)
+        finally:
+            await self.stop()
 
     def wake(self) -> None:
         """Tells that a job was queued."""
@@ -85,17 +102,24 @@ class Dispatcher:
         for uid in list(self._running):
             await self.stop_job(uid)
 
+    def _begin(self, training: Training) -> None:
+        task = asyncio.create_task(self._attempt(training))
+        uid = training.operation.uid
+        self._running[uid] = task
+        self._metrics.trainings_running.set(len(self._running))
+        task.add_done_callback(lambda _, uid=uid: self._ended(uid))  # type: ignore[misc]
+
     def _ended(self, uid: str) -> None:
         del self._running[uid]
         self._metrics.trainings_running.set(len(self._running))
         self._slots.release()
 
-    async def _next(self) -> Training:
+    async def _next(self, term: int) -> Training:
         while True:
             self._wake.clear()
             delay = POLL_SECONDS
             try:
-                if (training := await self._jobs.claim()) is not None:
+                if (training := await self._jobs.claim(term)) is not None:
                     return training
                 if (earliest := await self._jobs.next_time()) is not None:
                     delay = min(delay, max(0.0, (earliest - now()) / 1e6))
@@ -113,8 +137,10 @@ class Dispatcher:
         except asyncio.CancelledError:
             outcome = "stopped"
             await self._persistently(lambda: self._jobs.release(operation.uid, operation.attempt))
+            await self._clear(operation.uid)
         except _OvertakenError:
             outcome = "stopped"
+            await self._clear(operation.uid)
         except (WorkerBusyError, UnavailableError):
             outcome = "stopped"  # nothing that the training is to blame for
             await self._release_later(training)
@@ -209,12 +235,19 @@ class Dispatcher:
             await self._tidying.tidy(ended)
             self._events.publish(ended)
 
+    async def _clear(self, uid: str) -> None:
+        """Erases the checkpoints of an operation that was ended by another gateway."""
+        with contextlib.suppress(UnavailableError):
+            training = await self._operations.get(uid)
+            if training is None or training.operation.state.done:
+                await self._backend.forget(uid)
+
     async def _announce(self, uid: str) -> None:
         """Tells watchers the stored state."""
         if (training := await self._operations.get(uid)) is not None:
             self._events.publish(training)
 
-    async def _persistently(self, write: Callable[[], Awaitable[bool]]) -> bool:
+    async def _persistently(self, write: Callable[[], Awaitable[Result]]) -> Result:
         """Stores a result, as soon as the database takes it."""
         while True:
             try:

@@ -57,6 +57,11 @@ class TrainingEvents:
             if not watchers:
                 del self._subscriptions[operation_uid]
 
+    @property
+    def watched(self) -> set[str]:
+        """Uids of the operations that have watchers."""
+        return set(self._subscriptions)
+
     def publish(self, training: Training) -> None:
         """Tells the watchers what has become of a training."""
         for subscription in self._subscriptions.get(training.operation.uid, ()):

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import signal
+import uuid
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -19,9 +20,11 @@ from service.dispatcher import Dispatcher
 from service.drawing import Drawing
 from service.errors import UnavailableError
 from service.events import TrainingEvents
+from service.following import follow
 from service.generation import GenerationService
 from service.health import HealthService, Readiness
 from service.identities import IdentityService
+from service.leadership import Leadership
 from service.logs import fault
 from service.metrics import Metrics
 from service.operations import OperationsService
@@ -29,7 +32,7 @@ from service.planning import Planner
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
-from service.store import Database, IdentityStore, JobStore, OperationStore
+from service.store import Database, IdentityStore, JobStore, LeadershipStore, OperationStore
 from service.tidying import Tidying
 from service.trainings import Trainings
 from service.watchdog import Watchdog
@@ -52,14 +55,15 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        stack.enter_context(_only_gateway(settings.jobs.work_dir))
+        name = stack.enter_context(_only_gateway(settings.jobs.work_dir))
         metrics = Metrics()
         try:
             database = Database(settings.database.url)
             stack.push_async_callback(database.close)
             await database.migrate()
         except (SQLAlchemyError, ImportError, UnavailableError) as error:
-            raise GatewayDownError(f"can't use the database: {type(error).__name__}") from error
+            cause = type(error.__cause__ or error).__name__
+            raise GatewayDownError(f"can't use the database: {cause}") from error
         sampler = SamplerClient(settings.triton.url, settings.triton.probe_seconds)
         stack.push_async_callback(sampler.close)
         identities, operations = IdentityStore(database), OperationStore(database)
@@ -71,10 +75,11 @@ async def run(settings: Settings) -> None:
         cache = IdentityCache(blobs, settings.identity_cache_bytes, metrics)
         bundles = BundleSource(settings.bundle)
         events = TrainingEvents()
-        tidying = Tidying(identities, operations, jobs, blobs, backend, cache)
+        tidying = Tidying(identities, operations, blobs, backend, cache)
         dispatcher = Dispatcher(
             jobs, operations, blobs, backend, events, tidying, metrics, settings.jobs
         )
+        leadership = Leadership(LeadershipStore(database), name, metrics)
         trainings = Trainings(identities, operations, blobs, dispatcher, events, tidying, metrics)
         watchdog = Watchdog(sampler, metrics, settings.triton.heartbeat_seconds)
         readiness = Readiness(database, sampler, watchdog, bundles, metrics)
@@ -92,7 +97,7 @@ async def run(settings: Settings) -> None:
             ),
             metrics,
         )
-        released = await tidying.recover()
+        await tidying.sweep()
         try:
             stack.callback(metrics.serve(settings.metrics_listen))
             server.add_insecure_port(settings.listen)
@@ -101,11 +106,13 @@ async def run(settings: Settings) -> None:
             raise GatewayDownError(f"can't listen on {addresses}: is a port taken?") from error
         await server.start()
         background = [
-            asyncio.create_task(dispatcher.run()),
+            asyncio.create_task(leadership.run(dispatcher.run)),
+            asyncio.create_task(follow(operations, dispatcher, events)),
+            asyncio.create_task(tidying.run()),
             asyncio.create_task(monitor.watch(jobs, readiness, metrics)),
             asyncio.create_task(watchdog.run()),
         ]
-        log.info("started", listen=settings.listen, released_jobs=released)
+        log.info("started", listen=settings.listen)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, *background], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping", drain_seconds=settings.drain_seconds)
@@ -115,13 +122,9 @@ async def run(settings: Settings) -> None:
         for task in background:
             task.cancel()
         await asyncio.gather(
-            *background,
-            server.stop(settings.drain_seconds),
-            dispatcher.stop(),
-            return_exceptions=True,
+            *background, server.stop(settings.drain_seconds), return_exceptions=True
         )
         await trainings.finish()
-        await jobs.release_all()
         log.info("stopped")
         for task in failed:
             if (broken := task.exception()) is not None:
@@ -130,12 +133,20 @@ async def run(settings: Settings) -> None:
 
 
 @contextmanager
-def _only_gateway(work_dir: Path) -> Iterator[None]:
-    """Holds the working directory, until the process is gone at the latest."""
+def _only_gateway(work_dir: Path) -> Iterator[str]:
+    """Holds the working directory, until the process is gone at the latest.
+
+    The name that it yields is the directory's: a gateway that starts again bears it again.
+    """
     work_dir.mkdir(parents=True, exist_ok=True)
-    with (work_dir / "gateway.lock").open("wb") as lock:
+    with (work_dir / "gateway.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise GatewayDownError(f"another gateway works in {work_dir}") from error
-        yield
+        lock.seek(0)
+        if not (name := lock.read()):
+            name = str(uuid.uuid4())
+            lock.write(name)
+            lock.flush()
+        yield name

@@ -59,6 +59,9 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
             if training.operation.state.done:
                 return
             async for change in changes:
+                if change == training:
+                    continue
+                training = change
                 yield watch_message(change)
                 if change.operation.state.done:
                     return

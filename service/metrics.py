@@ -64,6 +64,9 @@ class Metrics:
             "Age of the oldest training that waits; 0 if none does.",
             registry=registry,
         ).set_function(self._oldest_seconds)
+        self.leading = Gauge(
+            "likeness_leading", "1 if this gateway is the one that dispatches.", registry=registry
+        )
         self.trainings_running = Gauge(
             "likeness_trainings_running", "Trainings that run.", registry=registry
         )

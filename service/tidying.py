@@ -1,8 +1,11 @@
 """What is left of a training that has ended, and how it goes away.
 
 A source image that still lies there is the mark of unfinished tidying, and so is erased last:
-whatever a crash interrupts is found and finished at the next start.
+whatever a crash interrupts is found and finished by the next sweep.
 """
+
+import asyncio
+import contextlib
 
 import structlog
 
@@ -14,12 +17,17 @@ from service.store import (
     IdentityRecord,
     IdentityState,
     IdentityStore,
-    JobStore,
     OperationStore,
     Training,
 )
 
 log = structlog.get_logger()
+
+
+ACCEPTANCE_SECONDS = 300.0
+"""A source image so old without a row belongs to a request that will never be accepted."""
+
+SWEEP_SECONDS = 300.0
 
 
 class Tidying:
@@ -29,18 +37,17 @@ class Tidying:
         self,
         identities: IdentityStore,
         operations: OperationStore,
-        jobs: JobStore,
         blobs: BlobStore,
         backend: JobBackend,
         cache: IdentityCache,
     ) -> None:
-        self._identities, self._operations, self._jobs = identities, operations, jobs
+        self._identities, self._operations = identities, operations
         self._blobs, self._backend, self._cache = blobs, backend, cache
 
     async def tidy(self, training: Training) -> None:
         """Erases the source image, the checkpoints and unpublished artifacts of a training.
 
-        If the storage does not answer, the next start finishes it.
+        If the storage does not answer, a sweep finishes it.
         """
         await self._backend.forget(training.operation.uid)
         identity = training.identity
@@ -58,17 +65,23 @@ class Tidying:
         await self._identities.end_deletion(identity.uid)
         self._cache.forget(identity.uid)  # a request under way may have read it once more
 
-    async def recover(self) -> int:
-        """Finishes at start what a crash interrupted; returns the number of jobs queued again.
+    async def run(self) -> None:
+        """Sweeps now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            with contextlib.suppress(UnavailableError):
+                await self.sweep()
 
-        No other gateway may run on the same database and storage.
-        """
-        released = await self._jobs.release_all()
+    async def sweep(self) -> None:
+        """Finishes what a crash of any gateway interrupted."""
         for identity in await self._identities.in_state(IdentityState.DELETING):
             await self.erase(identity)
+        forsaken = await self._blobs.list(SOURCES, ACCEPTANCE_SECONDS)
         for key in await self._blobs.list(SOURCES):
             uid = key.removeprefix(SOURCES)
             owner = await self._identities.get_by_uid(uid)
+            if owner is None and key not in forsaken:
+                continue  # a request that is just being accepted, perhaps by another gateway
             if owner is None or owner.state is not IdentityState.TRAINING:
                 await self._blobs.erase_artifacts(uid, keep=owner.artifact_key if owner else "")
                 await self._blobs.erase_source(uid)
@@ -76,4 +89,3 @@ class Tidying:
             training = await self._operations.get(uid)
             if training is None or training.operation.state.done:
                 await self._backend.forget(uid)
-        return released

@@ -3,6 +3,7 @@
 from service.store.database import Database
 from service.store.identities import IdentityStore
 from service.store.jobs import JobStore
+from service.store.leadership import LeadershipStore, NotLeaderError, Reign
 from service.store.operations import NewTraining, OperationStore
 from service.store.paging import Page, PageTokenError
 from service.store.records import (
@@ -23,12 +24,15 @@ __all__ = [
     "IdentityState",
     "IdentityStore",
     "JobStore",
+    "LeadershipStore",
     "NewTraining",
+    "NotLeaderError",
     "OperationRecord",
     "OperationState",
     "OperationStore",
     "Page",
     "PageTokenError",
+    "Reign",
     "Training",
     "TrainingProgress",
     "now",

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, delete, event, insert
+from sqlalchemy import Connection, event, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,14 +23,23 @@ from service.store.records import now
 log = structlog.get_logger()
 
 BUSY_SECONDS = 10
-"""How long a writer waits for SQLite's only write lock."""
+"""How long a writer waits for SQLite's only write lock, or a statement for PostgreSQL."""
+CONNECT_SECONDS = 5
+POOL_SIZE, POOL_SECONDS = 15, 10
+"""Connections of a gateway, and how long one waits for its turn."""
+MIGRATION_LOCK = 0x6C696B656E657373
+"""PostgreSQL's advisory lock under which gateways that start together migrate one by one."""
+OUTAGES = ("08", "25", "28", "3D", "40", "53", "57", "58")
+"""Classes of SQLSTATE that no statement is to blame for: connection, read-only standby, password,
+database, conflict, resources, shutdown, system.
+"""
 
 
 class Database:
-    """An SQLite file (one gateway) or a server such as PostgreSQL.
+    """An SQLite file (one gateway) or PostgreSQL (several).
 
     Args:
-        url: SQLAlchemy URL with an asynchronous driver.
+        url: SQLAlchemy URL of the driver aiosqlite or asyncpg.
     """
 
     def __init__(self, url: str) -> None:
@@ -39,8 +48,8 @@ class Database:
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def migrate(self) -> None:
-        """Brings the schema to this version's."""
-        async with self._engine.begin() as connection:
+        """Brings the schema to this version's. Raises :class:`UnavailableError`."""
+        async with self.write() as connection:
             await connection.run_sync(_upgrade)
 
     @asynccontextmanager
@@ -68,10 +77,7 @@ class Database:
     async def beat(self) -> None:
         """Proves that the database accepts a write. Raises :class:`UnavailableError`."""
         async with self.write() as connection:
-            await connection.execute(
-                delete(tables.heartbeats).where(tables.heartbeats.c.name == "gateway")
-            )
-            await connection.execute(insert(tables.heartbeats).values(name="gateway", time=now()))
+            await connection.execute(update(tables.heartbeats).values(time=now()))
 
     async def close(self) -> None:
         """Closes all connections."""
@@ -82,9 +88,19 @@ class Database:
 def _told_as_unavailable() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+    except Exception as error:
+        if not _is_outage(error):
+            raise
         log.error("database_failed", **fault(error))
         raise UnavailableError("the database does not answer", "STORE_UNAVAILABLE") from error
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the database is at fault, not the statement."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError):
+        return True
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)  # asyncpg's, perhaps wrapped
+    return state is not None and state[:2] in OUTAGES
 
 
 def _engine(url: str) -> AsyncEngine:
@@ -92,7 +108,14 @@ def _engine(url: str) -> AsyncEngine:
     # Errors must not quote parameters: they end up in logs, and hold what callers sent.
     options: dict[str, Any] = {"hide_parameters": True}
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(parsed, pool_pre_ping=True, **options)
+        return create_async_engine(
+            parsed,
+            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": BUSY_SECONDS},
+            pool_size=POOL_SIZE,
+            pool_timeout=POOL_SECONDS,
+            pool_pre_ping=True,
+            **options,
+        )
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
@@ -121,6 +144,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

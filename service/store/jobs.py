@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Update, func, select, update
 
 from service.store.database import Database
+from service.store.leadership import fence
 from service.store.operations import fail_identity, failure_columns
 from service.store.records import (
     Failure,
@@ -49,8 +50,12 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self) -> Training | None:
-        """Takes the oldest job whose time has come, and counts the attempt."""
+    async def claim(self, term: int) -> Training | None:
+        """Takes the oldest job whose time has come, and counts the attempt.
+
+        Raises:
+            NotLeaderError: another gateway leads.
+        """
         next_uid = (
             select(operations.c.uid)
             .where(operations.c.state == OperationState.QUEUED, operations.c.not_before <= now())
@@ -59,6 +64,7 @@ class JobStore:
             .with_for_update(skip_locked=True)
         )
         async with self._database.write() as connection:
+            await fence(connection, term)
             uid = await connection.scalar(next_uid)
             if uid is None:
                 return None
@@ -156,14 +162,19 @@ class JobStore:
             _held(uid, attempt).values(state=OperationState.QUEUED, not_before=not_before)
         )
 
-    async def release_all(self) -> int:
-        """Queues every running job again, at the start of a gateway whose predecessor crashed."""
+    async def release_all(self, term: int) -> int:
+        """Queues again every job that ran when the leader of the term before was gone.
+
+        Raises:
+            NotLeaderError: another gateway leads.
+        """
         running = (
             update(operations)
             .where(operations.c.state == OperationState.RUNNING)
             .values(state=OperationState.QUEUED, not_before=0)
         )
         async with self._database.write() as connection:
+            await fence(connection, term)
             return int((await connection.execute(running)).rowcount)
 
     async def _write(self, statement: Update) -> bool:

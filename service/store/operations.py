@@ -1,6 +1,7 @@
 """Operations as callers see them: creating, reading, cancelling, forgetting."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
@@ -84,6 +85,15 @@ class OperationStore:
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).first()
         return None if row is None else training(row)
+
+    async def get_all(self, uids: Collection[str]) -> dict[str, Training]:
+        """Those of the operations that exist."""
+        if not uids:
+            return {}
+        statement = select_training().where(operations.c.uid.in_(uids))
+        async with self._database.read() as connection:
+            rows = [training(row) for row in await connection.execute(statement)]
+        return {row.operation.uid: row for row in rows}
 
     async def by_request_id(self, request_id: str) -> Training | None:
         """The operation that a request id made."""

@@ -60,6 +60,11 @@ def decode_token(token: str) -> tuple[int, str]:
     match place:
         case [bool(), _]:
             pass
-        case [int(create_time), str(uid)] if 0 <= create_time < 2**63:
+        case [int(create_time), str(uid)] if 0 <= create_time < 2**63 and _plain(uid):
             return create_time, uid
     raise PageTokenError("is not a token of this service")
+
+
+def _plain(uid: str) -> bool:
+    """Whether any database takes it as text."""
+    return uid.isascii() and uid.isprintable()

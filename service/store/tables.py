@@ -105,3 +105,12 @@ heartbeats = Table(
     Column("name", String(32), primary_key=True),  # who wrote
     Column("time", BigInteger, nullable=False),  # when
 )
+
+leadership = Table(
+    "leadership",
+    metadata,
+    Column("name", String(32), primary_key=True),  # of the only row
+    Column("holder", String(36), nullable=False),  # the gateway that leads; empty: none
+    Column("term", BigInteger, nullable=False),  # counts leaders
+    Column("beat", BigInteger, nullable=False),  # counts the leader's signs of life
+)

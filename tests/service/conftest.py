@@ -1,6 +1,7 @@
 """Gateways with the parts that a test needs: a bundle, a trainer, Triton."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from PIL import Image
 
 from basemodel import load
 from identity import ServingBundle
+from service.store import Database
 from tests.service.gateway import Gateway, encode, running, scripted
+from tests.support.postgres import PostgresServer
 from tests.support.random_checkpoint import write_random_checkpoint
 
 
@@ -78,3 +81,27 @@ def gateway(light_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A module's gateway: a bundle, no Triton, and a trainer that succeeds at once."""
     home = tmp_path_factory.mktemp("gateway")
     yield from running(Gateway(home, {"BUNDLE": str(light_bundle), **scripted("succeed")}))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/store.db"
+    return request.getfixturevalue("postgres").database()
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    database, another = Database(url), Database(url)
+    await asyncio.gather(database.migrate(), another.migrate())  # gateways that start together
+    await another.close()
+    yield database
+    await database.close()

@@ -84,6 +84,7 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
         for left in (f"sources/{identity.uid}", "sources/nobody", f"artifacts/{identity.uid}/9"):
             (blobs / left).parent.mkdir(exist_ok=True)
             (blobs / left).write_bytes(photo)
+            os.utime(blobs / left, (0, 0))
         (gateway.home / "jobs" / "nobody").mkdir()
         gateway.start()
         assert gateway.blobs() == published

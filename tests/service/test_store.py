@@ -2,35 +2,46 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
+from structlog.testing import capture_logs
 
+from service.errors import UnavailableError
 from service.store import (
     Database,
     Failure,
     IdentityState,
     IdentityStore,
     JobStore,
+    LeadershipStore,
     NewTraining,
     OperationState,
     OperationStore,
     PageTokenError,
     TrainingProgress,
     now,
+    tables,
 )
 from service.store.jobs import Artifact
 from service.store.paging import decode_token, encode_token
-from service.store.tables import metadata
+from tests.support.postgres import PostgresServer
 
 ARTIFACT = Artifact("artifacts/x/1", "sha256:1", "sha256:2", 5, 32)
 FAILURE = Failure(13, "REASON", "a sentence")
+
+
+@pytest.fixture
+async def term(database: Database) -> int:
+    """Under which jobs are claimed."""
+    leadership = LeadershipStore(database)
+    term = await leadership.take(await leadership.reign(), "holder")
+    assert term is not None
+    return term
 
 
 def new(identity_id: str) -> NewTraining:
@@ -46,24 +57,15 @@ def new(identity_id: str) -> NewTraining:
     )
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/store.db")
-    await database.migrate()
-    await database.migrate()  # nothing to do
-    yield database
-    await database.close()
-
-
 async def test_migrations_make_the_tables(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+        return list(compare_metadata(MigrationContext.configure(connection), tables.metadata))
 
     async with database.write() as connection:
         assert await connection.run_sync(differences) == []
 
 
-async def test_only_the_holder_of_an_attempt_writes(database: Database) -> None:
+async def test_only_the_holder_of_an_attempt_writes(database: Database, term: int) -> None:
     operations, jobs, identities = (
         OperationStore(database),
         JobStore(database),
@@ -72,12 +74,12 @@ async def test_only_the_holder_of_an_attempt_writes(database: Database) -> None:
     created = await operations.create(new("ann"))
     assert created is not None
     uid = created.operation.uid
-    first = await jobs.claim()
+    first = await jobs.claim(term)
     assert first is not None
     assert (first.operation.attempt, first.operation.state) == (1, OperationState.RUNNING)
-    assert await jobs.claim() is None
-    assert await jobs.release_all() == 1
-    second = await jobs.claim()
+    assert await jobs.claim(term) is None
+    assert await jobs.release_all(term) == 1
+    second = await jobs.claim(term)
     assert second is not None
     assert second.operation.attempt == 2
     for written in (
@@ -97,14 +99,14 @@ async def test_only_the_holder_of_an_attempt_writes(database: Database) -> None:
     assert (identity.state, identity.artifact_key) == (IdentityState.READY, ARTIFACT.key)
 
 
-async def test_a_cancelled_attempt_cannot_publish(database: Database) -> None:
+async def test_a_cancelled_attempt_cannot_publish(database: Database, term: int) -> None:
     operations, jobs, identities = (
         OperationStore(database),
         JobStore(database),
         IdentityStore(database),
     )
     await operations.create(new("ann"))
-    claimed = await jobs.claim()
+    claimed = await jobs.claim(term)
     assert claimed is not None
     assert await operations.cancel(claimed.operation.uid, FAILURE)
     assert not await jobs.publish(claimed.operation.uid, 1, ARTIFACT)
@@ -113,21 +115,21 @@ async def test_a_cancelled_attempt_cannot_publish(database: Database) -> None:
     assert (identity.state, identity.failure_reason) == (IdentityState.FAILED, "REASON")
 
 
-async def test_a_job_is_claimed_once_and_in_order(database: Database) -> None:
+async def test_a_job_is_claimed_once_and_in_order(database: Database, term: int) -> None:
     operations, jobs = OperationStore(database), JobStore(database)
     made = [await operations.create(new(f"identity-{index}")) for index in range(6)]
-    claimed = await asyncio.gather(*(jobs.claim() for _ in range(8)))
+    claimed = await asyncio.gather(*(jobs.claim(term) for _ in range(8)))
     got = sorted(each.operation.uid for each in claimed if each)
     assert got == sorted(each.operation.uid for each in made if each)
     queue = await jobs.queue()
     assert (queue.depth, queue.oldest) == (0, None)
     assert made[0] is not None
     assert await jobs.retry(made[0].operation.uid, 1, now() + 60_000_000)
-    assert await jobs.claim() is None
+    assert await jobs.claim(term) is None
     assert (await jobs.queue()).depth == 1
 
 
-@given(time=st.integers(0, 2**63 - 1), uid=st.text(max_size=40))
+@given(time=st.integers(0, 2**63 - 1), uid=st.uuids().map(str))
 def test_a_token_leads_back_to_its_place(time: int, uid: str) -> None:
     assert decode_token(encode_token(time, uid)) == (time, uid)
 
@@ -141,18 +143,22 @@ def test_any_other_token_is_refused_cleanly(token: str) -> None:
     assert decode_token(encode_token(*place)) == place
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     count=st.integers(0, 12),
     size=st.integers(1, 5),
     changes=st.lists(st.integers(0, 11), max_size=6),
 )
-def test_pages_hold_every_lasting_row_once(count: int, size: int, changes: list[int]) -> None:
+def test_pages_hold_every_lasting_row_once(
+    url: str, count: int, size: int, changes: list[int]
+) -> None:
     """Rows that come and go between pages neither repeat nor hide the others."""
 
     async def scenario() -> None:
-        database = Database("sqlite+aiosqlite://")
+        database = Database(url)
         await database.migrate()
+        async with database.write() as connection:
+            await connection.execute(delete(tables.identities))  # of the example before
         operations, identities = OperationStore(database), IdentityStore(database)
         names = [f"identity-{index}" for index in range(count)]
         for name in names:
@@ -177,3 +183,24 @@ def test_pages_hold_every_lasting_row_once(count: int, size: int, changes: list[
         await database.close()
 
     asyncio.run(scenario())
+
+
+async def test_an_outage_is_told_and_passes(postgres: PostgresServer) -> None:
+    database = Database(postgres.database())
+    await database.migrate()
+
+    async def write_during_a_crash() -> None:
+        async with database.write() as connection:
+            await connection.execute(delete(tables.identities))
+            with postgres.outage():
+                pass
+            await connection.execute(delete(tables.operations))
+
+    with capture_logs() as logs:
+        with pytest.raises(UnavailableError):
+            await write_during_a_crash()
+        with postgres.outage(), pytest.raises(UnavailableError):
+            await database.beat()
+    assert [entry["event"] for entry in logs] == ["database_failed"] * 2
+    await database.beat()
+    await database.close()
