@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 BEAT_SECONDS = 1.0
 """Pause between two signs of life of the leader, and between two looks of the others."""
-SILENCE_SECONDS = 6.0
+SILENCE_SECONDS = 5.0
 """A leader that was silent for so long is taken for dead."""
 
 

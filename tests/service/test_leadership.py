@@ -1,11 +1,24 @@
 """Several gateways on one database: one dispatches, and another takes over when it is gone."""
 
 import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from google.longrunning import operations_pb2
 
+from likeness.v1 import identity_service_pb2 as pb
 from service.store import Database, JobStore, LeadershipStore, NotLeaderError, OperationStore
+from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
 from tests.service.test_store import new
+from tests.support.postgres import PostgresServer
+
+Start = Callable[..., Gateway]
+
+BUSY = 2.0
+"""What is done in so many seconds may take as much again on a busy machine."""
 
 
 async def test_of_all_who_see_a_dead_leader_one_takes_over(database: Database) -> None:
@@ -47,3 +60,53 @@ async def test_an_overtaken_leader_does_nothing(database: Database) -> None:
     with pytest.raises(NotLeaderError):
         await jobs.release_all(old)
     assert await jobs.release_all(term) == 1
+
+
+async def logged(gateway: Gateway, event: str, seconds: float, **fields: Any) -> dict[str, Any]:
+    """The first line of an event, not later than in some seconds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            for line in gateway.events(event):
+                if fields.items() <= line.items():
+                    return line
+            await asyncio.sleep(0.1)
+
+
+async def test_every_gateway_takes_over_from_every_other(
+    start_gateway: Start, postgres: PostgresServer, photo: bytes, tmp_path: Path
+) -> None:
+    shared = {"DATABASE__URL": postgres.database(), "BLOBS__URL": f"file://{tmp_path}/blobs"}
+    first = start_gateway(**shared, **scripted("stall"))
+    await logged(first, "dispatching", 10, term=1)
+    second = start_gateway(**shared, **scripted("succeed"))
+    async with second.stubs() as stubs:
+        # Any gateway accepts, watches and cancels; only the leader works.
+        unwanted = await stubs.train(photo, "bea")
+        await stubs.until_step(unwanted, 1)
+        await stubs.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=unwanted))
+        await logged(first, "attempt_ended", 2 * BUSY, operation=uid_of(unwanted))
+        wanted = await stubs.train(photo, "ann")
+        await stubs.until_step(wanted, 1)
+        assert second.events("attempt_started") == []
+        first.kill()
+        await logged(second, "dispatching", 10, term=2, released_jobs=1)
+        operation = await stubs.finished(wanted)
+    assert metadata_of(operation).attempt == 2
+    assert identity_of(operation).state == pb.Identity.STATE_READY
+
+    # A leader that stands still is as good as dead; when it wakes it finds that it was overtaken.
+    first.start()
+    assert second.process is not None
+    second.process.send_signal(signal.SIGSTOP)
+    await logged(first, "dispatching", 10, term=3)
+    second.process.send_signal(signal.SIGCONT)
+    await logged(second, "overtaken", 5 * BUSY, term=2)
+
+    # One that ends in order leaves its place at once.
+    assert first.stop() == 0
+    await logged(second, "dispatching", 2 * BUSY, term=4)
+    assert [len(each.events("dispatching")) for each in (first, second)] == [2, 2]
+
+
+def uid_of(operation: str) -> str:
+    return operation.removeprefix("operations/")
