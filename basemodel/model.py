@@ -75,13 +75,15 @@ class BaseModel:
     def encode(self, images: Tensor) -> Tensor:
         """Images ``[B, 3, H, W]`` in [-1, 1] to latents ``[B, C, h, w]``: the posterior's mean."""
         with torch.no_grad():
-            latents: Tensor = self.vae.encode(images.to(self.device, self.dtype)).latent_dist.mean
+            images = images.to(self.device, self.vae.dtype)
+            latents: Tensor = self.vae.encode(images).latent_dist.mean
         return latents * self.scaling_factor
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents ``[B, C, h, w]`` to images ``[B, 3, H, W]``, about [-1, 1]."""
         with torch.no_grad():
-            images: Tensor = self.vae.decode(latents / self.scaling_factor).sample
+            latents = (latents / self.scaling_factor).to(self.vae.dtype)
+            images: Tensor = self.vae.decode(latents).sample
         return images
 
 

@@ -12,7 +12,12 @@ from basemodel import BaseModel, load
 from export.graphs import Graph, graphs
 from export.onnx_file import write_onnx
 from export.precision import WideNorm, narrow, wide_attention
-from export.target import Precision
+from export.previews import fit_latent_rgb
+from export.profiles import profiles
+from export.sizes import PictureSizes
+from export.target import Precision, Target
+from export.tensorrt_engine import Compilation, compile_engine
+from export.tensorrt_library import library
 from identity import STAGES
 from tests.support.random_checkpoint import write_random_checkpoint
 
@@ -22,7 +27,8 @@ TOLERANCES = {Precision.FP16: 5e-3, Precision.BF16: 4e-2}  # of the largest valu
 @pytest.fixture(scope="module")
 def second_generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SD 2.x: it asks for attention in a wider type."""
-    return write_random_checkpoint(tmp_path_factory.mktemp("second") / "checkpoint", generation=2)
+    path = tmp_path_factory.mktemp("second") / "checkpoint"
+    return write_random_checkpoint(path, generation=2, levels=2)
 
 
 def unet_of(base_model: BaseModel) -> Graph:
@@ -58,21 +64,38 @@ def test_unet_is_near_single_precision(second_generation: Path, precision: Preci
     assert (answer - expected).abs().max() <= TOLERANCES[precision] * expected.abs().max()
 
 
+@pytest.fixture(scope="module")
+def half_precision_onnx(second_generation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base_model = load(second_generation)
+    narrow(base_model, Precision.FP16)
+    return write_onnx(unet_of(base_model), tmp_path_factory.mktemp("half"))
+
+
 def test_the_exported_half_precision_graph_is_the_same(
-    second_generation: Path, tmp_path: Path
+    second_generation: Path, half_precision_onnx: Path
 ) -> None:
     single = unet_of(load(second_generation))
     inputs = inputs_of(single)
     expected = run(single, inputs)
-    base_model = load(second_generation)
-    narrow(base_model, Precision.FP16)
     session = onnxruntime.InferenceSession(
-        str(write_onnx(unet_of(base_model), tmp_path)), providers=["CPUExecutionProvider"]
+        str(half_precision_onnx), providers=["CPUExecutionProvider"]
     )
     answer = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
     assert answer.dtype == np.float32
     error = np.abs(answer - expected.numpy()).max()
     assert error <= TOLERANCES[Precision.FP16] * float(expected.abs().max())
+
+
+def test_the_half_precision_graph_compiles_for_gpus(
+    second_generation: Path, half_precision_onnx: Path, tmp_path: Path
+) -> None:
+    base_model = load(second_generation)
+    shapes = profiles(unet_of(base_model), PictureSizes.of(base_model, 64, 64), 2)
+    engine = tmp_path / "model.plan"
+    ada = Compilation(("8.9",))
+    compile_engine(library(Target.TENSORRT_RTX), half_precision_onnx, engine, shapes, ada)
+    halved = sum(each.numel() for each in base_model.unet.parameters()) * 2
+    assert engine.stat().st_size > halved
 
 
 def test_the_vae_stays_in_single_precision_where_the_checkpoint_says_so(
@@ -83,6 +106,8 @@ def test_the_vae_stays_in_single_precision_where_the_checkpoint_says_so(
     narrow(base_model, Precision.FP16)
     assert {each.dtype for each in base_model.vae.parameters()} == {torch.float32}
     assert {each.dtype for each in base_model.text_encoder.parameters()} == {torch.float32}
+    previews = fit_latent_rgb(base_model, PictureSizes.of(base_model))
+    assert np.isfinite(previews.matrix).all()
 
 
 @pytest.mark.parametrize("size", [100.0, 300.0])

@@ -21,6 +21,7 @@ def write_random_checkpoint(
     seed: int = 0,
     initial_words: Sequence[str] | None = None,
     generation: Literal[1, 2] = 1,
+    levels: int = 4,
 ) -> Path:
     """Writes a diffusers directory of SD's shape: four levels, 77 tokens, 64x64 pictures.
 
@@ -29,6 +30,7 @@ def write_random_checkpoint(
         seed: of the weights.
         generation: SD 2.x differs from 1.x in the number of heads at each level, in linear
             projections, in attention that is upcast, and in what it predicts.
+        levels: of the U-Net; its export takes seconds for each.
         initial_words: written to ``likeness.json`` as words known for ``person``; None: no file.
 
     Returns:
@@ -54,9 +56,11 @@ def write_random_checkpoint(
         )
         unet = UNet2DConditionModel(
             sample_size=8,
-            block_out_channels=(16, 16, 16, 16),
+            down_block_types=("CrossAttnDownBlock2D",) * (levels - 1) + ("DownBlock2D",),
+            up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (levels - 1),
+            block_out_channels=(16,) * levels,
             layers_per_block=1,
-            attention_head_dim=(2, 4, 4, 4) if second else 4,
+            attention_head_dim=(2, 4, 4, 4)[:levels] if second else 4,
             use_linear_projection=second,
             upcast_attention=second,
             norm_num_groups=8,
