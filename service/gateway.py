@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import monitor
+from service.attempts import Attempts
 from service.backend_local import LocalBackend, worker_command
 from service.blobs import BlobStore
 from service.bundle import BundleSource
@@ -66,8 +67,9 @@ async def run(settings: Settings) -> None:
             raise GatewayDownError(f"can't use the database: {cause}") from error
         sampler = SamplerClient(settings.triton.url, settings.triton.probe_seconds)
         stack.push_async_callback(sampler.close)
-        identities, operations = IdentityStore(database), OperationStore(database)
-        jobs, blobs = JobStore(database), BlobStore(settings.blobs.url)
+        places = settings.jobs.workers * settings.jobs.group_size
+        identities, operations = IdentityStore(database), OperationStore(database, places)
+        jobs, blobs = JobStore(database, settings.jobs.tenant_jobs), BlobStore(settings.blobs.url)
         backend = LocalBackend(
             settings.jobs.work_dir, worker_command(settings.jobs, settings.base_model)
         )
@@ -76,11 +78,21 @@ async def run(settings: Settings) -> None:
         bundles = BundleSource(settings.bundle)
         events = TrainingEvents()
         tidying = Tidying(identities, operations, blobs, backend, cache)
-        dispatcher = Dispatcher(
+        attempts = Attempts(
             jobs, operations, blobs, backend, events, tidying, metrics, settings.jobs
         )
+        dispatcher = Dispatcher(jobs, attempts, metrics, settings.jobs)
         leadership = Leadership(LeadershipStore(database), name, metrics)
-        trainings = Trainings(identities, operations, blobs, dispatcher, events, tidying, metrics)
+        trainings = Trainings(
+            identities,
+            operations,
+            blobs,
+            dispatcher,
+            events,
+            tidying,
+            metrics,
+            settings.jobs.tenant_queue,
+        )
         watchdog = Watchdog(sampler, metrics, settings.triton.heartbeat_seconds)
         readiness = Readiness(database, sampler, watchdog, bundles, metrics)
         server = make_server(

@@ -14,14 +14,12 @@ from service.context import Context
 from service.drawing import Drawing
 from service.errors import DeadlineExceededError, InvalidRequestError, Violation
 from service.metrics import Metrics
+from service.names import TENANT
 from service.pictures import MIME_TYPE, Making, encode_png, encode_preview
 from service.planning import Planner
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
 from service.spec_validation import MAX_STEPS
-
-TENANT = "default"
-"""All callers are one tenant as long as they are not told apart."""
 
 Event = pb.GenerationProgress | pb.GenerationPreview | pb.GeneratedImage
 

@@ -67,7 +67,11 @@ class AttemptFailedError(Exception):
 
 
 class WorkerBusyError(Exception):
-    """The previous attempt's process has not gone yet; this one did not begin."""
+    """The job could not be run, and is not to blame.
+
+    Perhaps the previous attempt's process has not gone yet, or the worker had to be killed for the
+    sake of another job.
+    """
 
 
 class JobBackend(Protocol):

@@ -63,6 +63,9 @@ def metadata_message(training: Training) -> pb.TrainIdentityMetadata:
         create_time=_timestamp(operation.create_time),
         start_time=_timestamp(operation.start_time),
         end_time=_timestamp(operation.end_time),
+        queue_position=training.queue_position,
+        estimated_start_time=_timestamp(training.estimated_start),
+        preview=training.preview,
     )
 
 

@@ -70,7 +70,17 @@ class JobSettings(BaseModel):
         default="local", description="local: warm subprocesses of this machine."
     )
     work_dir: Path = Field(default=HOME / "jobs", description="Checkpoints of trainings under way.")
-    concurrency: int = Field(default=1, ge=1, le=64, description="Trainings at the same time.")
+    workers: int = Field(default=1, ge=1, le=64, description="Workers, each with its own model.")
+    group_size: int = Field(
+        default=8, ge=1, le=64, description="Trainings that share a worker's batch, at most."
+    )
+    tenant_jobs: int = Field(
+        default=64, ge=1, description="Trainings of one tenant that run at the same time."
+    )
+    tenant_queue: int = Field(default=1000, ge=1, description="Trainings of one tenant that wait.")
+    time_limit_seconds: float = Field(
+        default=14400.0, gt=0, description="Longest time of a training from its first start on."
+    )
     trainer: tuple[str, ...] = Field(
         default=(sys.executable, "-m", "trainer.work"),
         min_length=1,

@@ -12,10 +12,15 @@ from identity import digest
 from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore, source_key
 from service.dispatcher import Dispatcher
-from service.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+from service.errors import (
+    AlreadyExistsError,
+    FailedPreconditionError,
+    NotFoundError,
+    ResourceExhaustedError,
+)
 from service.events import TrainingEvents
 from service.metrics import Metrics
-from service.names import IDENTITY_TYPE, OPERATION_TYPE, identity_name, operation_name
+from service.names import IDENTITY_TYPE, OPERATION_TYPE, TENANT, identity_name, operation_name
 from service.store import (
     Failure,
     IdentityRecord,
@@ -30,6 +35,7 @@ from service.validation import DEFAULT_CLASS_NOUN, PRESETS
 
 log = structlog.get_logger()
 
+RETRY_SECONDS = 30.0
 CANCELLED = Failure(grpc.StatusCode.CANCELLED.value[0], "CANCELLED", "the training was cancelled")
 
 
@@ -45,7 +51,9 @@ class Trainings:
         events: TrainingEvents,
         tidying: Tidying,
         metrics: Metrics,
+        queue_limit: int,
     ) -> None:
+        self._queue_limit = queue_limit
         self._identities, self._operations, self._blobs = identities, operations, blobs
         self._dispatcher, self._events = dispatcher, events
         self._tidying, self._metrics = tidying, metrics
@@ -56,6 +64,7 @@ class Trainings:
 
         Raises:
             AlreadyExistsError: the identity exists, or the request id belongs to another request.
+            ResourceExhaustedError: as many trainings wait as may.
         """
         request_id = request.request_id.lower() or None
         image_digest = digest(request.image)
@@ -65,6 +74,9 @@ class Trainings:
             return known
         if await self._identities.get(identity_id) is not None:
             return await self._known_after_all(request_id, payload, identity_id)
+        if await self._operations.waiting(TENANT) >= self._queue_limit:
+            message = f"{self._queue_limit} trainings wait already, which is the limit"
+            raise ResourceExhaustedError(message, "TRAINING_QUEUE_FULL", RETRY_SECONDS)
         new = NewTraining(
             identity_uid=str(uuid.uuid4()),
             identity_id=identity_id,
@@ -74,6 +86,11 @@ class Trainings:
             image_digest=image_digest,
             request_id=request_id,
             payload_digest=payload,
+            tenant=TENANT,
+            previews=request.preview_count,
+            deadline=now() + request.timeout.ToMicroseconds()
+            if request.HasField("timeout")
+            else None,
         )
         await self._blobs.put(source_key(new.identity_uid), request.image)
         created = await self._operations.create(new)

@@ -13,6 +13,8 @@ from service.names import (
 PRESETS = ("default", "paper")
 DEFAULT_CLASS_NOUN = "person"
 MAX_CLASS_NOUN = 32
+MAX_PREVIEWS = 10
+MAX_TIMEOUT = 30 * 24 * 3600
 MAX_PAGE = 1000
 DEFAULT_PAGE = 50
 
@@ -43,6 +45,15 @@ async def training_violations(
         found.append(Violation("seed", f"must be 0 to 2^63 - 1, got {request.seed}"))
     if request.request_id and not is_uuid4(request.request_id):
         found.append(Violation("request_id", f"must be a UUID4, got {quoted(request.request_id)}"))
+    if not 0 <= request.preview_count <= MAX_PREVIEWS:
+        found.append(
+            Violation("preview_count", f"must be 0 to {MAX_PREVIEWS}, got {request.preview_count}")
+        )
+    timeout = request.timeout.ToTimedelta().total_seconds()
+    if request.HasField("timeout") and not 0 < timeout <= MAX_TIMEOUT:
+        found.append(
+            Violation("timeout", f"must be above 0 s, to {MAX_TIMEOUT} s, got {timeout:g} s")
+        )
     return found
 
 

@@ -44,6 +44,7 @@ class WorkerProcess:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._events: dict[str, asyncio.Queue[Event | None]] = {}
+        self._killed = False
         self._last_words = ""  # why the worker gave up, as it told itself
         self._tail = asyncio.create_task(_tail(process))
         self._pump = asyncio.create_task(self._read())
@@ -99,7 +100,8 @@ class WorkerProcess:
         return await asyncio.to_thread(_read_artifact, artifact, finished)
 
     async def kill(self) -> None:
-        """Ends it at once, and with it its children."""
+        """Ends it at once, and with it its children. Its other jobs are not to blame."""
+        self._killed = True
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -124,6 +126,8 @@ class WorkerProcess:
         code = await self._process.wait()
         if code == 0 and not begun:
             raise WorkerGoneError
+        if self._killed:
+            raise WorkerBusyError
         raise AttemptFailedError(self._last_words or _described(code))
 
     async def _stop(self, uid: str, events: "asyncio.Queue[Event | None]") -> None:

@@ -5,6 +5,7 @@ and changes nothing unless the operation still runs under it: an attempt that wa
 requeued or overtaken can neither report nor publish.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from service.store.operations import fail_identity, failure_columns
 from service.store.records import (
     Failure,
     IdentityState,
+    OperationRecord,
     OperationState,
     Training,
     TrainingProgress,
@@ -23,6 +25,7 @@ from service.store.records import (
 )
 from service.store.rows import select_training, training
 from service.store.tables import identities, operations
+from service.store.turns import running, turns
 
 
 @dataclass(frozen=True)
@@ -47,27 +50,41 @@ class Queue:
 class JobStore:
     """The table ``operations``, from the dispatcher's side."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, tenant_jobs: int = 64) -> None:
+        self._database, self._tenant_jobs = database, tenant_jobs
 
-    async def claim(self, term: int) -> Training | None:
-        """Takes the oldest job whose time has come, and counts the attempt.
+    async def claim(
+        self, term: int, fits: Callable[[OperationRecord], bool] = lambda _: True
+    ) -> Training | None:
+        """Takes the job whose turn it is and whose time has come, and counts the attempt.
+
+        Args:
+            term: of the leader who claims.
+            fits: whether there is a place for the job. If not, the turn stays his: others that
+                would fit could keep him from it for ever.
 
         Raises:
             NotLeaderError: another gateway leads.
         """
-        next_uid = (
-            select(operations.c.uid)
-            .where(operations.c.state == OperationState.QUEUED, operations.c.not_before <= now())
-            .order_by(operations.c.create_time, operations.c.uid)
+        queue = turns()
+        next_one = (
+            select_training()
+            .join(queue, queue.c.uid == operations.c.uid)
+            .where(
+                operations.c.state == OperationState.QUEUED,
+                operations.c.not_before <= now(),
+                running() < self._tenant_jobs,
+            )
+            .order_by(queue.c.place)
             .limit(1)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=operations)
         )
         async with self._database.write() as connection:
             await fence(connection, term)
-            uid = await connection.scalar(next_uid)
-            if uid is None:
+            row = (await connection.execute(next_one)).first()
+            if row is None or not fits(training(row).operation):
                 return None
+            uid = training(row).operation.uid
             await connection.execute(
                 update(operations)
                 .where(operations.c.uid == uid)
@@ -80,6 +97,25 @@ class JobStore:
             row = (await connection.execute(select_training().where(operations.c.uid == uid))).one()
             return training(row)
 
+    async def expire(self, term: int, failure: Failure) -> list[str]:
+        """Fails the jobs that still wait at their deadline; their uids.
+
+        Raises:
+            NotLeaderError: another gateway leads.
+        """
+        late = (operations.c.state == OperationState.QUEUED, operations.c.deadline <= now())
+        async with self._database.write() as connection:
+            await fence(connection, term)
+            uids = list(await connection.scalars(select(operations.c.uid).where(*late)))
+            for uid in uids:
+                await connection.execute(
+                    update(operations)
+                    .where(operations.c.uid == uid)
+                    .values(state=OperationState.FAILED, end_time=now(), **failure_columns(failure))
+                )
+                await fail_identity(connection, uid, failure)
+        return uids
+
     async def queue(self) -> Queue:
         """The jobs that wait."""
         statement = select(func.count(), func.min(operations.c.create_time)).where(
@@ -90,9 +126,9 @@ class JobStore:
         return Queue(depth, oldest)
 
     async def next_time(self) -> int | None:
-        """When the next waiting job may start; None if none waits."""
+        """When the next job that may not start yet may; None if there is none."""
         statement = select(func.min(operations.c.not_before)).where(
-            operations.c.state == OperationState.QUEUED
+            operations.c.state == OperationState.QUEUED, operations.c.not_before > now()
         )
         async with self._database.read() as connection:
             earliest: int | None = await connection.scalar(statement)

@@ -2,9 +2,9 @@
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Float, Select, cast, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,8 +19,10 @@ from service.store.records import (
 )
 from service.store.rows import select_training, training
 from service.store.tables import identities, operations
+from service.store.turns import turns
 
 ACTIVE = (OperationState.QUEUED, OperationState.RUNNING)
+_LAST = 20  # trainings whose mean time is the estimate of the next one's
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class NewTraining:
         identity_id: the caller's name for the identity.
         request_id: the caller's, None without idempotency.
         payload_digest: of everything that the request says.
+        tenant: whose it is.
+        previews: pictures to show on the way.
+        deadline: microseconds since 1970; None without one.
     """
 
     identity_uid: str
@@ -42,13 +47,28 @@ class NewTraining:
     image_digest: str
     request_id: str | None
     payload_digest: str
+    tenant: str = "default"
+    previews: int = 0
+    deadline: int | None = None
 
 
 class OperationStore:
-    """The table ``operations``, from the callers' side."""
+    """The table ``operations``, from the callers' side. What waits tells its place in the queue.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        places: jobs that may run at the same time, for the estimate of when one starts.
+    """
+
+    def __init__(self, database: Database, places: int = 1) -> None:
+        self._database, self._places = database, places
+
+    async def waiting(self, tenant: str) -> int:
+        """How many jobs of a tenant wait."""
+        statement = select(func.count()).where(
+            operations.c.tenant == tenant, operations.c.state == OperationState.QUEUED
+        )
+        async with self._database.read() as connection:
+            return (await connection.scalar(statement)) or 0
 
     async def create(self, new: NewTraining) -> Training | None:
         """Inserts identity and operation; None if the name or the request id is taken."""
@@ -64,11 +84,14 @@ class OperationStore:
             "uid": str(uuid.uuid4()),
             "identity_uid": new.identity_uid,
             "state": OperationState.QUEUED,
+            "tenant": new.tenant,
             "request_id": new.request_id,
             "payload_digest": new.payload_digest,
             "image_digest": new.image_digest,
             "preset": new.preset,
             "seed": new.seed,
+            "previews": new.previews,
+            "deadline": new.deadline,
             "create_time": created,
         }
         try:
@@ -81,10 +104,7 @@ class OperationStore:
 
     async def get(self, uid: str) -> Training | None:
         """The operation of a uid."""
-        statement = select_training().where(operations.c.uid == uid)
-        async with self._database.read() as connection:
-            row = (await connection.execute(statement)).first()
-        return None if row is None else training(row)
+        return (await self.get_all([uid])).get(uid)
 
     async def get_all(self, uids: Collection[str]) -> dict[str, Training]:
         """Those of the operations that exist."""
@@ -92,8 +112,8 @@ class OperationStore:
             return {}
         statement = select_training().where(operations.c.uid.in_(uids))
         async with self._database.read() as connection:
-            rows = [training(row) for row in await connection.execute(statement)]
-        return {row.operation.uid: row for row in rows}
+            found = [training(row) for row in await connection.execute(statement)]
+            return {row.operation.uid: row for row in await self._placed(connection, found)}
 
     async def by_request_id(self, request_id: str) -> Training | None:
         """The operation that a request id made."""
@@ -107,7 +127,8 @@ class OperationStore:
         visible = select_training().where(identities.c.state != IdentityState.DELETING)
         statement = after(visible, operations, token, size)
         async with self._database.read() as connection:
-            rows = [training(row) for row in await connection.execute(statement)]
+            found = [training(row) for row in await connection.execute(statement)]
+            rows = await self._placed(connection, found)
         places = [(row.operation.create_time, row.operation.uid) for row in rows]
         return page_of(rows, places, size)
 
@@ -143,6 +164,43 @@ class OperationStore:
         )
         async with self._database.write() as connection:
             return bool((await connection.execute(statement)).rowcount)
+
+    async def _placed(
+        self, connection: AsyncConnection, trainings: list[Training]
+    ) -> list[Training]:
+        """With the place in the queue of those that wait."""
+        waiting = [
+            each.operation.uid
+            for each in trainings
+            if each.operation.state is OperationState.QUEUED
+        ]
+        if not waiting:
+            return trainings
+        queue = turns()
+        places = await connection.execute(
+            select(queue.c.uid, queue.c.place).where(queue.c.uid.in_(waiting))
+        )
+        place_of = {str(row.uid): int(row.place) for row in places}
+        usual = await connection.scalar(_usual_time())
+        placed = []
+        for each in trainings:
+            if (place := place_of.get(each.operation.uid)) is not None:
+                start = None if usual is None else now() + round(usual * place / self._places)
+                each = replace(each, queue_position=place, estimated_start=start)
+            placed.append(each)
+        return placed
+
+
+def _usual_time() -> Select[float]:
+    """Mean microseconds of the trainings that ended last."""
+    last = (
+        select((operations.c.end_time - operations.c.start_time).label("time"))
+        .where(operations.c.state == OperationState.SUCCEEDED)
+        .order_by(operations.c.create_time.desc())
+        .limit(_LAST)
+        .subquery("last")
+    )
+    return select(cast(func.avg(last.c.time), Float))
 
 
 def failure_columns(failure: Failure) -> dict[str, str | int]:

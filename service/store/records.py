@@ -65,11 +65,14 @@ class OperationRecord:
     uid: str
     identity_uid: str
     state: OperationState
+    tenant: str
     request_id: str | None
     payload_digest: str
     image_digest: str
     preset: str
     seed: int
+    previews: int
+    deadline: int | None
     attempt: int
     failures: int
     not_before: int
@@ -93,11 +96,15 @@ class Training:
 
     Attributes:
         preview: a PNG of what has been learned so far, for those who watch just now.
+        queue_position: from 1, while it waits.
+        estimated_start: when its turn will presumably come, while it waits and if that is known.
     """
 
     operation: OperationRecord
     identity: IdentityRecord
     preview: bytes = b""
+    queue_position: int = 0
+    estimated_start: int | None = None
 
 
 @dataclass(frozen=True)

@@ -75,11 +75,14 @@ operations = Table(
         index=True,
     ),
     Column("state", _state(OperationState), nullable=False),
+    Column("tenant", String(128), nullable=False),  # whose it is
     Column("request_id", String(36), unique=True),  # the caller's, for idempotency
     Column("payload_digest", String(80), nullable=False),  # of the request that made the operation
     Column("image_digest", String(80), nullable=False),
     Column("preset", String(32), nullable=False),
     Column("seed", BigInteger, nullable=False),
+    Column("previews", Integer, nullable=False),  # pictures to show on the way
+    Column("deadline", BigInteger),  # it fails unless it is done by then
     Column("attempt", Integer, nullable=False, default=0),  # counts claims; only its holder writes
     Column(
         "failures", Integer, nullable=False, default=0
@@ -96,6 +99,7 @@ operations = Table(
     Column("end_time", BigInteger),
     *_failure(),
     Index(None, "state", "create_time"),
+    Index(None, "tenant", "state"),
     Index(None, "create_time", "uid"),
 )
 

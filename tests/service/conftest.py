@@ -10,7 +10,7 @@ from PIL import Image
 
 from basemodel import load
 from identity import ServingBundle
-from service.store import Database
+from service.store import Database, LeadershipStore
 from tests.service.gateway import Gateway, encode, running, scripted
 from tests.support.postgres import PostgresServer
 from tests.support.random_checkpoint import write_random_checkpoint
@@ -105,3 +105,12 @@ async def database(url: str) -> AsyncIterator[Database]:
     await another.close()
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def term(database: Database) -> int:
+    """Under which jobs are claimed."""
+    leadership = LeadershipStore(database)
+    term = await leadership.take(await leadership.reign(), "holder")
+    assert term is not None
+    return term

@@ -1,11 +1,13 @@
 """Speaks the worker's protocol and does as told: for faults that a real trainer has too rarely.
 
-``--plan`` names what each attempt of a job does, the last one repeated: succeed, crash, refuse,
+``--plan`` names what each attempt of a job does, the last one repeated; with semicolons, jobs of
+seed 0, 1, ... have plans of their own. Attempts: succeed, crash, refuse,
 busy, stall (a step, then nothing), deaf (stalls and takes no further command), silent (the process
 ends without a word), damaged, chatter. It notes each job's attempts in the job's directory.
 """
 
 import argparse
+import base64
 import json
 import os
 import sys
@@ -17,6 +19,7 @@ import numpy as np
 from identity import Identity, digest
 
 STEPS = 4
+PREVIEW = b"a picture"
 
 
 def say(**event: object) -> None:
@@ -52,7 +55,8 @@ def train(command: dict[str, Any], arguments: argparse.Namespace) -> None:
     job = command["job"]
     assert Path(command["image"]).stat().st_size > 0
     attempt = attempts(Path(command["work"]))
-    plan = arguments.plan.split(",")
+    plans = arguments.plan.split(";")
+    plan = plans[min(command["seed"], len(plans) - 1)].split(",")
     action = plan[min(attempt, len(plan)) - 1]
     if action == "busy":
         say(event="failed", job=job, reason="LOCKED", message="in use", input=False)
@@ -80,6 +84,8 @@ def train(command: dict[str, Any], arguments: argparse.Namespace) -> None:
             print('{"event": "progress", "step": 2, "loss": NaN}')
     for step in range(1, STEPS + 1):
         progress(job, step)
+    if command["previews"]:
+        say(event="preview", job=job, step=2, png=base64.b64encode(PREVIEW).decode())
     data = artifact(command["seed"], command["class_noun"], arguments.model, arguments.stages)
     reported = digest(b"another") if action == "damaged" else digest(data)
     Path(command["out"]).write_bytes(data)

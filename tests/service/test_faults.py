@@ -129,17 +129,6 @@ async def test_a_real_training_goes_on_from_its_checkpoint(
     assert gateway.work_dirs() == []
 
 
-async def test_a_real_trainer_refuses_what_it_cannot_learn(
-    start_gateway: Start, checkpoint: Path, photo: bytes
-) -> None:
-    """Without a bundle only the trainer knows which words the base model has."""
-    gateway = start_gateway(**real_trainer(checkpoint))
-    async with gateway.stubs() as stubs:
-        operation = await stubs.finished(await stubs.train(photo, class_noun="zyzzyva"))
-    assert operation.error.code == code_pb2.INVALID_ARGUMENT
-    assert reason_of(operation) == "UNKNOWN_CLASS_NOUN"
-
-
 def _wait(pidfd: int) -> bool:
     """Whether the process ends within some seconds."""
     readable, _, _ = select.select([pidfd], [], [], 10)

@@ -42,7 +42,7 @@ def test_the_gateway_has_no_deep_learning_in_it() -> None:
         ({"LISTEN": "0.0.0.0:50051"}, "LIKENESS_LISTEN: refusing to listen on 0.0.0.0:50051"),
         ({"METRICS_LISTEN": "10.1.2.3:1"}, "LIKENESS_METRICS_LISTEN: refusing to listen"),
         ({"LISTEN": "50051"}, "LIKENESS_LISTEN: must be HOST:PORT"),
-        ({"JOBS__CONCURRENCY": "0"}, "LIKENESS_JOBS__CONCURRENCY: Input should be greater"),
+        ({"JOBS__WORKERS": "0"}, "LIKENESS_JOBS__WORKERS: Input should be greater"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], message: str) -> None:

@@ -18,7 +18,6 @@ from service.store import (
     IdentityState,
     IdentityStore,
     JobStore,
-    LeadershipStore,
     NewTraining,
     OperationState,
     OperationStore,
@@ -33,15 +32,6 @@ from tests.support.postgres import PostgresServer
 
 ARTIFACT = Artifact("artifacts/x/1", "sha256:1", "sha256:2", 5, 32)
 FAILURE = Failure(13, "REASON", "a sentence")
-
-
-@pytest.fixture
-async def term(database: Database) -> int:
-    """Under which jobs are claimed."""
-    leadership = LeadershipStore(database)
-    term = await leadership.take(await leadership.reign(), "holder")
-    assert term is not None
-    return term
 
 
 def new(identity_id: str) -> NewTraining:

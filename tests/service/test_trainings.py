@@ -106,7 +106,7 @@ async def test_waiting_ends_in_time(start_gateway: Start, photo: bytes) -> None:
 
 
 async def test_a_cancelled_training_leaves_nothing(start_gateway: Start, photo: bytes) -> None:
-    gateway = start_gateway(**scripted("stall"))
+    gateway = start_gateway(JOBS__GROUP_SIZE="1", **scripted("stall"))
     async with gateway.stubs() as stubs:
         runs, waits = await stubs.train(photo, "runs"), await stubs.train(photo, "waits")
         await stubs.until_step(runs, 1)

@@ -26,11 +26,12 @@ from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"likeness/v1/identity_service.proto\x12\x0blikeness.v1\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa3\x04\n\x08Identity\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03uid\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.likeness.v1.Identity.StateB\x04\xe2\x41\x01\x03\x12\x12\n\nclass_noun\x18\x04 \x01(\t\x12\x1f\n\x11\x62\x61se_model_digest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bstage_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0btoken_width\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61rtifact_digest\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_TRAINING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03:G\xea\x41\x44\n\x15likeness.dev/Identity\x12\x15identities/{identity}*\nidentities2\x08identity\"\xa4\x01\n\x14TrainIdentityRequest\x12\x19\n\x0bidentity_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05image\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x18\n\nclass_noun\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06preset\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"@\n\x15TrainIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\xfa\x03\n\x15TrainIdentityMetadata\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.likeness.v1.TrainIdentityMetadata.State\x12\x0c\n\x04step\x18\x03 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x05\x12\x0c\n\x04loss\x18\x05 \x01(\x02\x12\x16\n\x0e\x64\x65noising_loss\x18\x06 \x01(\x02\x12\x16\n\x0e\x61ttention_loss\x18\x07 \x01(\x02\x12\x14\n\x0cseconds_left\x18\x08 \x01(\x02\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"/\n\x14WatchTrainingRequest\x12\x17\n\toperation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa7\x01\n\x15WatchTrainingResponse\x12\x34\n\x08metadata\x18\x01 \x01(\x0b\x32\".likeness.v1.TrainIdentityMetadata\x12)\n\x08identity\x18\x02 \x01(\x0b\x32\x15.likeness.v1.IdentityH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"B\n\x12GetIdentityRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\">\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"J\n\x15ListIdentitiesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.likeness.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x44\x65leteIdentityRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\"\x18\n\x16\x44\x65leteIdentityResponse2\x8c\x04\n\x0fIdentityService\x12\x84\x01\n\rTrainIdentity\x12!.likeness.v1.TrainIdentityRequest\x1a\x1d.google.longrunning.Operation\"1\xca\x41.\n\x15TrainIdentityResponse\x12\x15TrainIdentityMetadata\x12X\n\rWatchTraining\x12!.likeness.v1.WatchTrainingRequest\x1a\".likeness.v1.WatchTrainingResponse0\x01\x12Y\n\x0bGetIdentity\x12\x1f.likeness.v1.GetIdentityRequest\x1a .likeness.v1.GetIdentityResponse\"\x07\xda\x41\x04name\x12Y\n\x0eListIdentities\x12\".likeness.v1.ListIdentitiesRequest\x1a#.likeness.v1.ListIdentitiesResponse\x12\x62\n\x0e\x44\x65leteIdentity\x12\".likeness.v1.DeleteIdentityRequest\x1a#.likeness.v1.DeleteIdentityResponse\"\x07\xda\x41\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"likeness/v1/identity_service.proto\x12\x0blikeness.v1\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa3\x04\n\x08Identity\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03uid\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.likeness.v1.Identity.StateB\x04\xe2\x41\x01\x03\x12\x12\n\nclass_noun\x18\x04 \x01(\t\x12\x1f\n\x11\x62\x61se_model_digest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bstage_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0btoken_width\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61rtifact_digest\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_TRAINING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03:G\xea\x41\x44\n\x15likeness.dev/Identity\x12\x15identities/{identity}*\nidentities2\x08identity\"\xf3\x01\n\x14TrainIdentityRequest\x12\x19\n\x0bidentity_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05image\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x18\n\nclass_noun\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06preset\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rpreview_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x30\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"@\n\x15TrainIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\xdd\x04\n\x15TrainIdentityMetadata\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.likeness.v1.TrainIdentityMetadata.State\x12\x0c\n\x04step\x18\x03 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x05\x12\x0c\n\x04loss\x18\x05 \x01(\x02\x12\x16\n\x0e\x64\x65noising_loss\x18\x06 \x01(\x02\x12\x16\n\x0e\x61ttention_loss\x18\x07 \x01(\x02\x12\x14\n\x0cseconds_left\x18\x08 \x01(\x02\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0equeue_position\x18\r \x01(\x05\x12\x38\n\x14\x65stimated_start_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07preview\x18\x0f \x01(\x0c\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"/\n\x14WatchTrainingRequest\x12\x17\n\toperation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa7\x01\n\x15WatchTrainingResponse\x12\x34\n\x08metadata\x18\x01 \x01(\x0b\x32\".likeness.v1.TrainIdentityMetadata\x12)\n\x08identity\x18\x02 \x01(\x0b\x32\x15.likeness.v1.IdentityH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"B\n\x12GetIdentityRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\">\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"J\n\x15ListIdentitiesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.likeness.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x44\x65leteIdentityRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\"\x18\n\x16\x44\x65leteIdentityResponse2\x8c\x04\n\x0fIdentityService\x12\x84\x01\n\rTrainIdentity\x12!.likeness.v1.TrainIdentityRequest\x1a\x1d.google.longrunning.Operation\"1\xca\x41.\n\x15TrainIdentityResponse\x12\x15TrainIdentityMetadata\x12X\n\rWatchTraining\x12!.likeness.v1.WatchTrainingRequest\x1a\".likeness.v1.WatchTrainingResponse0\x01\x12Y\n\x0bGetIdentity\x12\x1f.likeness.v1.GetIdentityRequest\x1a .likeness.v1.GetIdentityResponse\"\x07\xda\x41\x04name\x12Y\n\x0eListIdentities\x12\".likeness.v1.ListIdentitiesRequest\x1a#.likeness.v1.ListIdentitiesResponse\x12\x62\n\x0e\x44\x65leteIdentity\x12\".likeness.v1.DeleteIdentityRequest\x1a#.likeness.v1.DeleteIdentityResponse\"\x07\xda\x41\x04nameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,6 +72,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['seed']._serialized_options = b'\342A\001\001'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preview_count']._loaded_options = None
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preview_count']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['timeout']._loaded_options = None
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['timeout']._serialized_options = b'\342A\001\001'
   _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._loaded_options = None
   _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._serialized_options = b'\342A\001\002'
   _globals['_GETIDENTITYREQUEST'].fields_by_name['name']._loaded_options = None
@@ -87,34 +92,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._serialized_options = b'\332A\004name'
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._serialized_options = b'\332A\004name'
-  _globals['_IDENTITY']._serialized_start=232
-  _globals['_IDENTITY']._serialized_end=779
-  _globals['_IDENTITY_STATE']._serialized_start=621
-  _globals['_IDENTITY_STATE']._serialized_end=706
-  _globals['_TRAINIDENTITYREQUEST']._serialized_start=782
-  _globals['_TRAINIDENTITYREQUEST']._serialized_end=946
-  _globals['_TRAINIDENTITYRESPONSE']._serialized_start=948
-  _globals['_TRAINIDENTITYRESPONSE']._serialized_end=1012
-  _globals['_TRAINIDENTITYMETADATA']._serialized_start=1015
-  _globals['_TRAINIDENTITYMETADATA']._serialized_end=1521
-  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_start=1394
-  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_end=1521
-  _globals['_WATCHTRAININGREQUEST']._serialized_start=1523
-  _globals['_WATCHTRAININGREQUEST']._serialized_end=1570
-  _globals['_WATCHTRAININGRESPONSE']._serialized_start=1573
-  _globals['_WATCHTRAININGRESPONSE']._serialized_end=1740
-  _globals['_GETIDENTITYREQUEST']._serialized_start=1742
-  _globals['_GETIDENTITYREQUEST']._serialized_end=1808
-  _globals['_GETIDENTITYRESPONSE']._serialized_start=1810
-  _globals['_GETIDENTITYRESPONSE']._serialized_end=1872
-  _globals['_LISTIDENTITIESREQUEST']._serialized_start=1874
-  _globals['_LISTIDENTITIESREQUEST']._serialized_end=1948
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=1950
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=2042
-  _globals['_DELETEIDENTITYREQUEST']._serialized_start=2044
-  _globals['_DELETEIDENTITYREQUEST']._serialized_end=2113
-  _globals['_DELETEIDENTITYRESPONSE']._serialized_start=2115
-  _globals['_DELETEIDENTITYRESPONSE']._serialized_end=2139
-  _globals['_IDENTITYSERVICE']._serialized_start=2142
-  _globals['_IDENTITYSERVICE']._serialized_end=2666
+  _globals['_IDENTITY']._serialized_start=264
+  _globals['_IDENTITY']._serialized_end=811
+  _globals['_IDENTITY_STATE']._serialized_start=653
+  _globals['_IDENTITY_STATE']._serialized_end=738
+  _globals['_TRAINIDENTITYREQUEST']._serialized_start=814
+  _globals['_TRAINIDENTITYREQUEST']._serialized_end=1057
+  _globals['_TRAINIDENTITYRESPONSE']._serialized_start=1059
+  _globals['_TRAINIDENTITYRESPONSE']._serialized_end=1123
+  _globals['_TRAINIDENTITYMETADATA']._serialized_start=1126
+  _globals['_TRAINIDENTITYMETADATA']._serialized_end=1731
+  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_start=1604
+  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_end=1731
+  _globals['_WATCHTRAININGREQUEST']._serialized_start=1733
+  _globals['_WATCHTRAININGREQUEST']._serialized_end=1780
+  _globals['_WATCHTRAININGRESPONSE']._serialized_start=1783
+  _globals['_WATCHTRAININGRESPONSE']._serialized_end=1950
+  _globals['_GETIDENTITYREQUEST']._serialized_start=1952
+  _globals['_GETIDENTITYREQUEST']._serialized_end=2018
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=2020
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=2082
+  _globals['_LISTIDENTITIESREQUEST']._serialized_start=2084
+  _globals['_LISTIDENTITIESREQUEST']._serialized_end=2158
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=2160
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=2252
+  _globals['_DELETEIDENTITYREQUEST']._serialized_start=2254
+  _globals['_DELETEIDENTITYREQUEST']._serialized_end=2323
+  _globals['_DELETEIDENTITYRESPONSE']._serialized_start=2325
+  _globals['_DELETEIDENTITYRESPONSE']._serialized_end=2349
+  _globals['_IDENTITYSERVICE']._serialized_start=2352
+  _globals['_IDENTITYSERVICE']._serialized_end=2876
 # @@protoc_insertion_point(module_scope)

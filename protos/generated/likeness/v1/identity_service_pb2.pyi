@@ -4,6 +4,7 @@ from google.api import client_pb2 as _client_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.api import resource_pb2 as _resource_pb2
 from google.longrunning import operations_pb2 as _operations_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
@@ -52,20 +53,24 @@ class Identity(_message.Message):
     def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., state: _Optional[_Union[Identity.State, str]] = ..., class_noun: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., stage_count: _Optional[int] = ..., token_width: _Optional[int] = ..., artifact_digest: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class TrainIdentityRequest(_message.Message):
-    __slots__ = ("identity_id", "image", "class_noun", "preset", "seed", "request_id")
+    __slots__ = ("identity_id", "image", "class_noun", "preset", "seed", "request_id", "preview_count", "timeout")
     IDENTITY_ID_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     CLASS_NOUN_FIELD_NUMBER: _ClassVar[int]
     PRESET_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     identity_id: str
     image: bytes
     class_noun: str
     preset: str
     seed: int
     request_id: str
-    def __init__(self, identity_id: _Optional[str] = ..., image: _Optional[bytes] = ..., class_noun: _Optional[str] = ..., preset: _Optional[str] = ..., seed: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    preview_count: int
+    timeout: _duration_pb2.Duration
+    def __init__(self, identity_id: _Optional[str] = ..., image: _Optional[bytes] = ..., class_noun: _Optional[str] = ..., preset: _Optional[str] = ..., seed: _Optional[int] = ..., request_id: _Optional[str] = ..., preview_count: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class TrainIdentityResponse(_message.Message):
     __slots__ = ("identity",)
@@ -74,7 +79,7 @@ class TrainIdentityResponse(_message.Message):
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
 
 class TrainIdentityMetadata(_message.Message):
-    __slots__ = ("identity", "state", "step", "total_steps", "loss", "denoising_loss", "attention_loss", "seconds_left", "attempt", "create_time", "start_time", "end_time")
+    __slots__ = ("identity", "state", "step", "total_steps", "loss", "denoising_loss", "attention_loss", "seconds_left", "attempt", "create_time", "start_time", "end_time", "queue_position", "estimated_start_time", "preview")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[TrainIdentityMetadata.State]
@@ -101,6 +106,9 @@ class TrainIdentityMetadata(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
     identity: str
     state: TrainIdentityMetadata.State
     step: int
@@ -113,7 +121,10 @@ class TrainIdentityMetadata(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, identity: _Optional[str] = ..., state: _Optional[_Union[TrainIdentityMetadata.State, str]] = ..., step: _Optional[int] = ..., total_steps: _Optional[int] = ..., loss: _Optional[float] = ..., denoising_loss: _Optional[float] = ..., attention_loss: _Optional[float] = ..., seconds_left: _Optional[float] = ..., attempt: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    queue_position: int
+    estimated_start_time: _timestamp_pb2.Timestamp
+    preview: bytes
+    def __init__(self, identity: _Optional[str] = ..., state: _Optional[_Union[TrainIdentityMetadata.State, str]] = ..., step: _Optional[int] = ..., total_steps: _Optional[int] = ..., loss: _Optional[float] = ..., denoising_loss: _Optional[float] = ..., attention_loss: _Optional[float] = ..., seconds_left: _Optional[float] = ..., attempt: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., queue_position: _Optional[int] = ..., estimated_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., preview: _Optional[bytes] = ...) -> None: ...
 
 class WatchTrainingRequest(_message.Message):
     __slots__ = ("operation",)

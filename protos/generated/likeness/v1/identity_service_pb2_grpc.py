@@ -71,7 +71,8 @@ class IdentityServiceServicer:
         """Learns an identity from one image. Returns at once with an operation whose metadata is
         `TrainIdentityMetadata` and whose response is `TrainIdentityResponse`. An acknowledged
         operation survives any crash of the service. Errors: INVALID_ARGUMENT with
-        `google.rpc.BadRequest`, ALREADY_EXISTS if the identity exists.
+        `google.rpc.BadRequest`, ALREADY_EXISTS if the identity exists, RESOURCE_EXHAUSTED if too many
+        trainings of the caller wait already.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
