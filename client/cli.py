@@ -15,7 +15,7 @@ from client.output import Output
 from client.pictures import picture_stem, save_picture
 from client.run import CommandRunner
 from client.terminal_output import TerminalOutput
-from client.training import TrainingUpdate
+from client.training import Lesson, TrainingUpdate
 from likeness.v1.generation_service_pb2 import GeneratedImage, GenerationProgress
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app = typer.Typer(
 Address = Annotated[
     str, typer.Option(envvar="LIKENESS_ADDRESS", metavar="HOST:PORT", help="Where the service is.")
 ]
+PreviewsTo = Annotated[Path, typer.Option(file_okay=False, help="Where pictures on the way go.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else.")]
 
 
@@ -40,26 +41,34 @@ def train(
     class_noun: Annotated[str, typer.Option(help="What it is: person, dog, ...")] = "person",
     preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
     seed: Annotated[int, typer.Option(help="Same seed, same identity.")] = 0,
+    previews: Annotated[int, typer.Option(help="Pictures to show on the way.")] = 3,
+    previews_to: PreviewsTo = Path("previews"),
+    timeout: Annotated[float | None, typer.Option(help="Seconds that it may take in all.")] = None,
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:
     """Learn an identity from one image. Ctrl-C leaves the training running."""
 
-    def updates(client: LikenessClient) -> AsyncIterator[TrainingUpdate]:
-        return client.train(image, name, class_noun=class_noun, preset=preset, seed=seed)
+    lesson = Lesson(class_noun=class_noun, preset=preset, seed=seed, preview_count=previews)
+    if timeout is not None:
+        lesson["timeout"] = timeout
 
-    CommandRunner(_output(as_json), address).follow_training(updates)
+    def updates(client: LikenessClient) -> AsyncIterator[TrainingUpdate]:
+        return client.train(image, name, **lesson)
+
+    CommandRunner(_output(as_json), address).follow_training(updates, previews_to)
 
 
 @app.command()
 def watch(
     operation: Annotated[str, typer.Argument(help="operations/...")],
+    previews_to: PreviewsTo = Path("previews"),
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:
     """Show the progress of a training until it is done."""
     runner = CommandRunner(_output(as_json), address)
-    runner.follow_training(lambda client: client.watch(operation))
+    runner.follow_training(lambda client: client.watch(operation), previews_to)
 
 
 @app.command()

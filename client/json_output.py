@@ -26,6 +26,9 @@ class JsonOutput:
     def training_progress(self, update: TrainingUpdate) -> None:
         _line({"event": "progress", **progress_record(update.metadata)})
 
+    def preview_saved(self, path: Path) -> None:
+        _line({"event": "preview", "path": str(path)})
+
     def training_finished(self, identity: pb.Identity) -> None:
         _line({"event": "finished", "identity": identity_record(identity)})
 

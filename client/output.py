@@ -18,6 +18,9 @@ class Output(Protocol):
     def training_progress(self, update: TrainingUpdate) -> None:
         """A training went on."""
 
+    def preview_saved(self, path: Path) -> None:
+        """A picture of a training on its way was written."""
+
     def training_finished(self, identity: pb.Identity) -> None:
         """A training ended well."""
 

@@ -39,6 +39,8 @@ def progress_record(metadata: pb.TrainIdentityMetadata) -> Record:
         identity=metadata.identity,
         state=_name(pb.TrainIdentityMetadata.State, metadata.state),
         attempt=metadata.attempt,
+        queue_position=metadata.queue_position,
+        estimated_start_time=_time(metadata, "estimated_start_time"),
         create_time=_time(metadata, "create_time"),
         start_time=_time(metadata, "start_time"),
         end_time=_time(metadata, "end_time"),

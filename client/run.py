@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import grpc
 import typer
@@ -10,7 +11,9 @@ import typer
 from client.client import LikenessClient
 from client.errors import LikenessError
 from client.output import Output
+from client.pictures import save_picture
 from client.training import TrainingUpdate
+from likeness.v1.identity_service_pb2 import TrainIdentityMetadata
 
 _FAILED, _INTERRUPTED = 1, 128 + signal.SIGINT
 
@@ -43,9 +46,16 @@ class CommandRunner:
             self._output.close()
 
     def follow_training(
-        self, updates: Callable[[LikenessClient], AsyncIterator[TrainingUpdate]]
+        self,
+        updates: Callable[[LikenessClient], AsyncIterator[TrainingUpdate]],
+        previews: Path,
     ) -> None:
-        """Shows a training until it is done; it goes on if this stops."""
+        """Shows a training until it is done; it goes on if this stops.
+
+        Args:
+            updates: of the training.
+            previews: directory of the pictures on the way.
+        """
 
         async def follow(client: LikenessClient) -> None:
             async for update in updates(client):
@@ -53,6 +63,8 @@ class CommandRunner:
                     self._training = update.operation
                     self._output.training_started(update.operation)
                 self._output.training_progress(update)
+                if update.metadata.preview:
+                    self._output.preview_saved(_save_preview(previews, update.metadata))
                 if update.identity is not None:
                     self._output.training_finished(update.identity)
 
@@ -74,3 +86,8 @@ class CommandRunner:
         if self._training is None:
             return ""
         return f"The training goes on. To see it: likeness watch {self._training}"
+
+
+def _save_preview(directory: Path, metadata: TrainIdentityMetadata) -> Path:
+    stem = f"{metadata.identity.rpartition('/')[2]}-step{metadata.step}"
+    return save_picture(directory, stem, metadata.preview, "image/png")

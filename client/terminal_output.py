@@ -67,13 +67,16 @@ class TerminalOutput:
         if record.get("attempt", 1) > 1:
             facts += f"  attempt {record['attempt']}"
         if record["state"] == "QUEUED":
-            facts = "waiting for a free worker"
+            facts = f"number {record.get('queue_position', 1)} in the queue"
         self.advance(
             f"Training [b]{_short_name(update.metadata.identity)}[/b]",
             update.metadata.step,
             update.metadata.total_steps,
             facts,
         )
+
+    def preview_saved(self, path: Path) -> None:
+        self._bar.console.print(f"[dim]on the way:[/dim] {escape(str(path))}")
 
     def training_finished(self, identity: pb.Identity) -> None:
         self.close()

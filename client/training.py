@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
 
@@ -20,12 +21,16 @@ class Lesson(TypedDict, total=False):
         preset: `default` or `paper`.
         seed: the same image, preset and seed give the same identity.
         request_id: UUID4; a second call with the same one returns the first training.
+        preview_count: small pictures on the way, in `metadata.preview` of the updates.
+        timeout: seconds from the request, after which the training fails unless it is done.
     """
 
     class_noun: str
     preset: str
     seed: int
     request_id: str
+    preview_count: int
+    timeout: float
 
 
 def train_request(
@@ -37,14 +42,18 @@ def train_request(
         LikenessError: the image is larger than the service takes.
         OSError: the file can't be read.
     """
-    return pb.TrainIdentityRequest(
+    request = pb.TrainIdentityRequest(
         identity_id=identity_id,
         image=image_bytes("image", image),
         class_noun=lesson.get("class_noun", ""),
         preset=lesson.get("preset", ""),
         seed=lesson.get("seed", 0),
         request_id=lesson.get("request_id") or str(uuid.uuid4()),
+        preview_count=lesson.get("preview_count", 0),
     )
+    if (timeout := lesson.get("timeout")) is not None:
+        request.timeout.FromTimedelta(timedelta(seconds=timeout))
+    return request
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ class StandIn(identity_grpc.IdentityServiceServicer, generation_grpc.GenerationS
         self.requests.append(request)
         yield progress(1)
         await self.goes_on.wait()
-        yield progress(5)
+        seen = progress(5)
+        seen.metadata.preview = png("teal")
+        yield seen
         yield success()
 
     async def DeleteIdentity(

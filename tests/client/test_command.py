@@ -14,26 +14,31 @@ def _pictures(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.glob("**/*.png")}
 
 
-async def test_train_tells_people_the_result(source: str) -> None:
+async def test_train_tells_people_the_result(source: str, tmp_path: Path) -> None:
     service = StandIn()
     service.goes_on.set()
+    arguments = ("--name", "ann", "--class-noun", "dog", "--previews-to", str(tmp_path))
     async with serving(service) as address:
-        finished = await run(address, "train", source, "--name", "ann", "--class-noun", "dog")
+        finished = await run(address, "train", source, *arguments)
     assert finished.code == 0
     assert finished.stdout.startswith("identities/ann is ready")
     assert OPERATION in finished.stderr
     request = service.requests[0]
     assert (request.class_noun, request.image) == ("dog", png("coral"))
+    assert request.preview_count == 3
+    assert (tmp_path / "ann-step5.png").read_bytes() == png("teal")
 
 
-async def test_train_tells_programs_each_event(source: str) -> None:
+async def test_train_tells_programs_each_event(source: str, tmp_path: Path) -> None:
     service = StandIn()
     service.goes_on.set()
+    arguments = ("--name", "ann", "--json", "--previews-to", str(tmp_path), "--timeout", "90")
     async with serving(service) as address:
-        finished = await run(address, "train", source, "--name", "ann", "--json")
+        finished = await run(address, "train", source, *arguments)
     assert [line["event"] for line in finished.lines] == [
-        *("started", "progress", "progress", "progress", "progress", "finished")
+        *("started", "progress", "progress", "progress", "preview", "progress", "finished")
     ]
+    assert service.requests[0].timeout.seconds == 90
     assert finished.lines[0]["operation"] == OPERATION
     assert finished.lines[3]["step"] == 5
     assert finished.lines[3]["loss"] == 0.25
