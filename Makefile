@@ -75,6 +75,10 @@ report: setup ## look inside the default method, and one page of all results: ou
 bench-serving: setup ## measure the sampler against its peers: docs/benchmarks.md (minutes, on a quiet machine)
 	python -m benchmarks.serving --checkpoint $(BASE_MODEL)
 
+.PHONY: bench-training
+bench-training: setup ## measure training against its peers, and kill it 200 times: docs/benchmarks.md
+	python -m benchmarks.training --checkpoint $(BASE_MODEL)
+
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml's ranges
 	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock

@@ -32,7 +32,7 @@ from benchmarks.peer_models import (
 from benchmarks.peers import Peer, diffusers_pipeline
 from benchmarks.quality import interval_quality
 from benchmarks.requests import Requests, Tensors, as_batches
-from benchmarks.tables import Row, Table, comparison, write_page
+from benchmarks.tables import Row, Table, comparison, write_section
 from benchmarks.triton_counts import Counts, counts
 from deploy.triton import TritonServer
 
@@ -67,7 +67,14 @@ def main(
         tables = asyncio.run(_measure(checkpoint, bundle, peer, Path(scratch)))
     for table in tables:
         typer.echo(str(table))
-    write_page(page, description(), tables)
+    text = [
+        "Written by `make bench-serving`; all figures of this part come from one run.",
+        "",
+        f"Machine: {description()}",
+        "",
+        "How the sampler does it: [sampler.md](sampler.md).",
+    ]
+    write_section(page, "Benchmarks of serving", text, tables)
 
 
 async def _measure(checkpoint: Path, bundle: Path, peer: Peer, scratch: Path) -> list[Table]:

@@ -1,5 +1,6 @@
 """Tables of figures, for the terminal and for a page."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,18 +49,15 @@ def comparison(
     return figure, ""
 
 
-def write_page(path: Path, machine: str, tables: list[Table]) -> None:
-    """Writes the page aside, then in its place."""
-    head = [
-        "# Benchmarks of serving",
-        "",
-        "Written by `make bench-serving`; all figures of this page come from one run.",
-        "",
-        f"Machine: {machine}",
-        "",
-        "How the sampler does it: [sampler.md](sampler.md).",
-        "",
-    ]
+def write_section(path: Path, title: str, text: list[str], tables: list[Table]) -> None:
+    """Writes a benchmark's part of the page, between its title and the next one's.
+
+    The other parts stay. The page is written aside, then in its place.
+    """
+    page = path.read_text() if path.exists() else ""
+    others = [part for part in re.split(r"^(?=# )", page, flags=re.MULTILINE) if part.strip()]
+    kept = [part.rstrip() for part in others if not part.startswith(f"# {title}\n")]
+    own = "\n".join([f"# {title}", "", *text, "", *map(str, tables)]).rstrip()
     aside = path.with_suffix(".tmp")
-    aside.write_text("\n".join([*head, *map(str, tables)]))
+    aside.write_text("\n\n".join(sorted([*kept, own])) + "\n")
     aside.rename(path)

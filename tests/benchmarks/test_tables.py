@@ -1,4 +1,4 @@
-"""The serving benchmark's figures are held against their bars, and its page is written whole."""
+"""The serving benchmark's figures are held against their bars, and pages are written whole."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.crowd import Bars, Crowd
 from benchmarks.load import Result
-from benchmarks.tables import Row, Table, comparison, write_page
+from benchmarks.tables import Row, Table, comparison, write_section
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,14 @@ def test_a_crowd_is_compared_with_its_peers() -> None:
     ]
 
 
-def test_the_page_holds_machine_and_tables(tmp_path: Path) -> None:
+def test_each_benchmark_has_its_part_of_the_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("an older one")
-    write_page(page, "two cores", [Table("Title", "Text.", [Row("a", "1", ">= 2")], "Note.")])
-    text = page.read_text()
-    assert "Machine: two cores" in text
-    assert "## Title\n\nText.\n\n| what | figure | bar |" in text
-    assert "| a | 1 | >= 2 |" in text
+    table = Table("Title", "Text.", [Row("a", "1", ">= 2")], "Note.")
+    write_section(page, "Two", ["an older one"], [])
+    write_section(page, "One", ["on two cores"], [table])
+    write_section(page, "Two", ["a newer one"], [])
+    assert page.read_text() == (
+        "# One\n\non two cores\n\n## Title\n\nText.\n\n| what | figure | bar |\n|---|---|---|\n"
+        "| a | 1 | >= 2 |\n\nNote.\n\n# Two\n\na newer one\n"
+    )
     assert list(tmp_path.iterdir()) == [page]
