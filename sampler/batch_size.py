@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-TOLERANCE = 0.05
+TOLERANCE = 0.1
 """A row may be dearer than in the cheapest batch by this share."""
 TRIALS = 3
 """Steps after which a size is known; the quickest counts, as an engine's first call is slow."""
