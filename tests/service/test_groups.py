@@ -104,3 +104,17 @@ async def test_the_queue_tells_its_places_and_is_bounded_in_number_and_time(
             assert metadata_of(operation).attempt == attempts
         assert identity_of(patient)
         assert gateway.work_dirs() == []
+
+
+async def test_a_job_that_brings_its_worker_down_takes_no_other_with_it(
+    start_gateway: Start, photo: bytes
+) -> None:
+    gateway = start_gateway(JOBS__MAX_FAILURES="2", **scripted("stall,succeed;crash"))
+    async with gateway.stubs() as stubs:
+        other = await stubs.train(photo, "other", seed=0)
+        await stubs.until_step(other, 1)
+        crashing = await stubs.finished(await stubs.train(photo, "crashing", seed=1))
+        assert crashing.error.message.startswith("2 attempts failed")
+        operation = await stubs.finished(other)
+        assert identity_of(operation)
+        assert metadata_of(operation).attempt == 2
