@@ -20,6 +20,8 @@ ONE_VECTOR: Mapping[str, Any] = {
     "split_keys_values": False,
     "attention_loss": "none",
     "offset_learning_rate": 0.0,  # v* itself is the one vector
+    "learning_rate": 0.01,
+    "average_from": 0.5,
 }
 """What makes textual inversion of the default."""
 

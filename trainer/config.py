@@ -38,12 +38,12 @@ class TrainingConfig:
     generator_heads: Count = 4  # ours, the paper doesn't say
     initialisation: Literal["names", "noun"] = "names"  # of v*; ours, the paper doesn't say
     train_word: bool = True  # v* itself is trained, and shared by all stages; ours
-    offset_bound: Positive | None = 0.5  # largest |P - v*| / |initial v*|; ours, the paper has none
+    offset_bound: Positive | None = 1.0  # largest |P - v*| / |initial v*|; ours, the paper has none
     norm_bound: Positive | None = None  # largest |P| / |initial v*|; ours, the paper has none
 
     # Losses
     attention_loss: Literal["none", "identity", "prompt", "all"] = "all"  # Table III: #1, #2, #3
-    attention_weight: NotNegative = 10.0  # lambda of Eq. 6; ours, the paper has .003
+    attention_weight: NotNegative = 1.0  # lambda of Eq. 6; ours, the paper has .003
     # Heights of the maps in Eq. 4, None: all; ours.
     attention_layers: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     attention_norm: Literal["squared", "absolute"] = "squared"  # in Eq. 4; ours, not legible
@@ -54,11 +54,11 @@ class TrainingConfig:
 
     # Optimiser
     learning_rate: NotNegative = 0.005  # Adam, of v*; paper IV-A
-    offset_learning_rate: NotNegative = 0.001  # of what gives P - v*; ours
+    offset_learning_rate: NotNegative = 0.003  # of what gives P - v*; ours
     decay: bool = True  # learning rates fall linearly to 0; ours
-    steps: Count = 100  # ours
-    batch: Count = 2  # rows of one step; ours
-    average_from: Share = 0.5  # share of the steps after which iterates are averaged; ours
+    steps: Count = 200  # ours
+    batch: Count = 4  # rows of one step; ours
+    average_from: Share = 0.25  # share of the steps after which iterates are averaged; ours
     plateau: Count | None = None  # steps of the windows whose mean losses are compared: the first
     # that is no lower than those before ends the training, the best one's vectors stay; ours
 
@@ -66,7 +66,7 @@ class TrainingConfig:
     prompts: Annotated[tuple[Template, ...], Field(min_length=1)] = (
         "a photo of {}",  # ours, as prompts that name no face keep the class; {} is the identity
     )
-    timestep_sampling: Literal["uniform", "stratified", "stages"] = "stratified"  # ours, the paper
+    timestep_sampling: Literal["uniform", "stratified", "stages"] = "stages"  # ours, the paper
     # draws them independently and uniformly
     views: Count = 32  # augmented views of all source images, encoded once; ours
     flip: Share = 0.5  # probability of a horizontal flip; paper IV-A (value not legible)

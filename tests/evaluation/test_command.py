@@ -73,15 +73,15 @@ def test_a_folder_of_images_is_people_in_the_order_of_names(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("method", SPACES)
 def test_a_search_starts_from_what_is_shipped_and_tries_nothing_twice(method: str) -> None:
-    found = candidates(method, trials=12, seed=0)
+    found = candidates(method, trials=6, seed=0)
     assert found[0] == METHODS[method]
-    assert len(set(found)) == 12
+    assert len(set(found)) == 6
     assert all(set(changes(method, config)) <= set(SPACES[method]) for config in found)
-    assert found == candidates(method, trials=12, seed=0)
+    assert found == candidates(method, trials=6, seed=0)
 
 
 def test_a_search_ranks_by_identity_under_prompts() -> None:
-    methods = {"5kv-all 0": METHODS["5kv-all"], "5kv-all 1": METHODS["lambda 1"]}
+    methods = {"5kv-all 0": METHODS["5kv-all"], "5kv-all 1": METHODS["5kv-none"]}
     rows = [
         {"method": "5kv-all 0", "figures": {"ID(P)": [0.2, 0.1, 0.3]}},
         {"method": "5kv-all 1", "figures": {"ID(P)": [0.4, 0.3, 0.5]}},
@@ -89,7 +89,7 @@ def test_a_search_ranks_by_identity_under_prompts() -> None:
     tried = ranking({"experiments": {"5kv-all": {"rows": rows}}}, methods)
     assert tried["ID(P)"].tolist() == [0.4, 0.2]
     assert json.loads(tried["changes"].iloc[1]) == {}
-    assert "attention_weight" in json.loads(tried["changes"].iloc[0])
+    assert "attention_loss" in json.loads(tried["changes"].iloc[0])
 
 
 def test_seconds_until_nearly_all_of_the_likeness_is_there() -> None:
