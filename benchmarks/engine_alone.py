@@ -27,8 +27,8 @@ def engine_alone(checkpoint: Path, bundle: Path, looped: Counts, in_process: flo
     Args:
         checkpoint: the base model.
         bundle: its serving bundle.
-        looped: what Triton counted while the loop ran steps of eight rows.
-        in_process: seconds of such a step with the engine in the loop's own process.
+        looped: what Triton counted while the loop had work for eight rows.
+        in_process: seconds of a row of such steps with the engine in the loop's own process.
     """
     graph = next(
         each for each in graphs(load_base_model(checkpoint), STAGES) if each.name == "unet"
@@ -40,11 +40,11 @@ def engine_alone(checkpoint: Path, bundle: Path, looped: Counts, in_process: flo
     peak, half_peak = gemm_flops(torch.float32), gemm_flops(torch.bfloat16)
     engine = load(ServingBundle.load(bundle).engine, bundle / "models/unet/1")
     seconds = {rows: _call_seconds(engine, inputs, rows) for rows in ROWS}
-    step = looped.step_seconds / looped.steps
-    inside = looped.engine_seconds / looped.steps
+    row = looped.step_seconds / looped.rows
+    inside = looped.engine_seconds / looped.rows
     reached = looped.rows * flops / looped.engine_seconds
     fastest = min(seconds, key=lambda rows: seconds[rows] / rows)
-    overhead = (step - inside) / step
+    overhead = (row - inside) / row
     return Table(
         "The engine and the loop around it",
         f"The U-Net takes {flops / 1e9:.2f} GFLOP a row; the loop was loaded with steps of "
@@ -68,9 +68,9 @@ def engine_alone(checkpoint: Path, bundle: Path, looped: Counts, in_process: flo
                 f"{reached / peak:.0%}",
             ),
             Row("share of the bfloat16 peak", f"{reached / half_peak:.0%}"),
-            Row("a step of the loop", f"{1000 * step:.1f} ms"),
-            Row("of it the U-Net's process", f"{1000 * inside:.1f} ms"),
-            Row("a step with the engine in the loop's own process", f"{1000 * in_process:.1f} ms"),
+            Row("a row in the loop", f"{1000 * row:.2f} ms"),
+            Row("of it the U-Net's process", f"{1000 * inside:.2f} ms"),
+            Row("a row with the engine in the loop's own process", f"{1000 * in_process:.2f} ms"),
             Row(
                 "overhead of scheduling, batching and BLS",
                 f"{overhead:.1%} of a step",

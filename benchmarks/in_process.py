@@ -49,8 +49,8 @@ class Silent:
         """Not looked at."""
 
 
-async def step_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> float:
-    """Mean time of a step of requests that are drawn together."""
+async def row_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> float:
+    """Mean time of a row in the steps of requests that are drawn together."""
     description = ServingBundle.load(bundle)
     tables = Tables.load(bundle)
     engine = ThreadedEngine(bundle, description.engine)
@@ -63,8 +63,8 @@ async def step_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> fl
 
     await draw_all()  # the first call of a batch size is slow
     statistics = sampler.statistics
-    steps, seconds = statistics.steps, statistics.step_seconds
+    rows, seconds = statistics.rows, statistics.step_seconds
     for _ in range(rounds):
         await draw_all()
     sampler.stop()
-    return (statistics.step_seconds - seconds) / (statistics.steps - steps)
+    return (statistics.step_seconds - seconds) / (statistics.rows - rows)

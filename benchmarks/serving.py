@@ -18,7 +18,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from benchmarks import crowd
 from benchmarks.costs import feature_costs
 from benchmarks.engine_alone import engine_alone
-from benchmarks.in_process import step_seconds
+from benchmarks.in_process import row_seconds
 from benchmarks.load import Result, arriving, one_at_a_time
 from benchmarks.machine import description
 from benchmarks.peer_models import (
@@ -93,7 +93,7 @@ async def _measure(checkpoint: Path, bundle: Path, peer: Peer, scratch: Path) ->
     async with _served(simulated, scratch / "simulated-triton", requests) as (_, client):
         alone = await one_at_a_time(client, "sampler", many[:2])
         simulated_crowd = await crowd.measure(client, many, alone.mean / 10)
-    in_process = await step_seconds(bundle, four, ROUNDS)
+    in_process = await row_seconds(bundle, four, ROUNDS)
     return [
         _one_at_a_time(solo, peer),
         real_crowd.table("Many requests at once", REAL_BARS, peer),
