@@ -28,15 +28,20 @@ async def cancel(stubs: Stubs, name: str) -> float:
 async def test_each_job_of_a_group_has_a_fate_of_its_own(
     start_gateway: Start, photo: bytes
 ) -> None:
-    gateway = start_gateway(**scripted("stall;refuse;succeed"))
+    gateway = start_gateway(JOBS__GROUP_SIZE="2", **scripted("stall;refuse;succeed"))
     async with gateway.stubs() as stubs:
         stalled = await stubs.train(photo, "stalled", seed=0)
         await stubs.until_step(stalled, 1)
         (worker,) = gateway.trainers()
-        refused = await stubs.train(photo, "refused", seed=1)
+        in_the_way = await stubs.train(photo, "in-the-way", seed=0)
+        await stubs.until_step(in_the_way, 1)
         learned = await stubs.train(photo, "learned", seed=2, preview_count=1)
-        messages = [message async for message in stubs.watch(learned)]
+        watching = stubs.watch(learned)
+        assert (await anext(watching)).metadata.state == State.STATE_QUEUED
+        assert await cancel(stubs, in_the_way) < 2
+        messages = [message async for message in watching]
         assert [each.metadata.preview for each in messages if each.metadata.preview] == [PREVIEW]
+        refused = await stubs.train(photo, "refused", seed=1)
         assert reason_of(await stubs.finished(refused)) == "INVALID_IMAGE"
         assert identity_of(await stubs.finished(learned))
         assert await cancel(stubs, stalled) < 2
