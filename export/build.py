@@ -64,10 +64,13 @@ class Settings:
 
 
 def made_with(base_model_digest: str, settings: Settings) -> dict[str, str]:
-    """What decides whether a bundle is up to date: its base model, its options and our code."""
+    """What decides whether a bundle is up to date: its base model, its options and our code.
+
+    What runs the engines later (``export/runtimes``) changes nothing in a bundle.
+    """
     code = hashlib.sha256()
     for package in (Path(__file__).parent, Path(basemodel.__file__).parent):
-        for file in sorted(package.rglob("*.py")):
+        for file in sorted(package.glob("*.py")):
             code.update(file.read_bytes())
     options = asdict(settings)
     del options["compilation"]["timing_cache"]  # only how fast, not what

@@ -8,7 +8,7 @@ import typer
 from export.manifest import PLAN, EngineManifest, EngineMismatchError
 from export.supported import ExportError
 from export.target import Target
-from export.tensorrt_library import gpu_capability, library
+from export.tensorrt_library import gpu_capability, installed_version
 from identity import BundleError, ServingBundle
 
 
@@ -37,7 +37,7 @@ def main(bundle: Annotated[Path, typer.Argument(help="The serving bundle.")]) ->
     """Check that a bundle's engines are for this machine's GPU and library."""
     try:
         target = Target(ServingBundle.load(bundle).engine)
-        version = library(target).version if target.on_gpu else ""
+        version = installed_version(target) if target.on_gpu else ""
         count = check_engines(bundle, version, gpu_capability())
     except (BundleError, EngineMismatchError, ExportError) as error:
         typer.echo(f"check: {' '.join(str(error).split())}", err=True)

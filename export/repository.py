@@ -14,6 +14,9 @@ Tensor = tuple[str, str, tuple[int, ...]]
 WARM_ROWS = (1, 2)
 """Batch sizes that are run once while loading: the first call of a size is slow."""
 
+STAY_ON_GPU = ('parameters { key: "FORCE_CPU_ONLY_INPUT_TENSORS" value { string_value: "no" } }',)
+"""Without it the Python backend moves each input to the host before the model sees it."""
+
 ENGINE_ENTRY = '''"""Runs the graph that lies beside this file."""
 
 from export.runtimes.triton_model import TritonPythonModel
@@ -60,6 +63,7 @@ def add_engine(
         *_tensors("input", inputs),
         *_tensors("output", outputs),
         f'parameters {{ key: "engine" value {{ string_value: "{target}" }} }}',
+        *(STAY_ON_GPU if target.on_gpu else ()),
         *(_warmup(graph, rows) for rows in WARM_ROWS),
     ]
     entry = GPU_ENGINE_ENTRY if target.on_gpu else ENGINE_ENTRY

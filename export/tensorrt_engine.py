@@ -65,7 +65,7 @@ def compile_engine(
     parser = module.OnnxParser(network, logger)
     if not parser.parse_from_file(str(onnx)):
         reason = parser.get_error(0).desc() if parser.num_errors else "; ".join(messages)
-        raise RuntimeError(f"{trt.target} can't read {onnx.name}: {reason}")
+        raise RuntimeError(f"{trt.target} can't read {onnx}: {reason}; delete it and export again")
     config = builder.create_builder_config()
     if trt.target is Target.TENSORRT_RTX:
         config.num_compute_capabilities = len(compilation.capabilities)

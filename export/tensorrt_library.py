@@ -1,6 +1,8 @@
 """TensorRT and TensorRT-RTX, which have one API: the module, its version, and its GPUs."""
 
+import ctypes
 import importlib
+from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +38,25 @@ def library(target: Target) -> TensorRt:
     except ImportError as error:
         raise ExportError(f"{target} is not installed ({error}); {INSTALL[target]}") from error
     return TensorRt(target, module, str(module.__version__))
+
+
+def installed_version(target: Target) -> str:
+    """Version of what would run a target's engines here.
+
+    Triton's container has TensorRT's shared library, but not its Python bindings.
+
+    Raises:
+        ExportError: it is not installed.
+    """
+    if target is Target.TENSORRT and (found := find_library("nvinfer")) is not None:
+        return version_of(ctypes.CDLL(found))
+    return library(target).version
+
+
+def version_of(shared: ctypes.CDLL) -> str:
+    """Version of a shared library of TensorRT or TensorRT-RTX, such as ``11.1.0.106``."""
+    parts = ("Major", "Minor", "Patch", "Build")
+    return ".".join(str(getattr(shared, f"getInferLib{part}Version")()) for part in parts)
 
 
 def capabilities(trt: TensorRt, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import triton_python_backend_utils as pb_utils
-from torch.utils.dlpack import from_dlpack, to_dlpack  # type: ignore[attr-defined]
+from torch.utils.dlpack import from_dlpack
 
 from export.runtimes.tensorrt_rtx_runtime import TensorRtRtx
 from identity import ServingBundle
@@ -32,7 +32,7 @@ class TritonPythonModel:
 
     def _run(self, request: Any) -> Any:
         inputs = {
-            name: from_dlpack(pb_utils.get_input_tensor_by_name(request, name).to_dlpack()).cuda(
+            name: from_dlpack(pb_utils.get_input_tensor_by_name(request, name)).cuda(
                 non_blocking=True
             )
             for name in self._inputs
@@ -42,8 +42,5 @@ class TritonPythonModel:
         except Exception as error:
             message = str(error).strip() or type(error).__name__
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
-        # Triton hands the tensor on without a stream: its values must be there.
-        torch.cuda.current_stream().synchronize()
-        return pb_utils.InferenceResponse(
-            [pb_utils.Tensor.from_dlpack(self._output, to_dlpack(output))]
-        )
+        # Triton waits here until the values are there: it hands the tensor on without a stream.
+        return pb_utils.InferenceResponse([pb_utils.Tensor.from_dlpack(self._output, output)])

@@ -46,6 +46,12 @@ def test_options_that_do_not_fit(
     assert message in export_fails(exported_checkpoint, tmp_path / "bundle", *options)
 
 
+def test_a_file_that_is_missing(exported_checkpoint: Path, tmp_path: Path) -> None:
+    broken = shutil.copytree(exported_checkpoint, tmp_path / "broken")
+    (broken / "vae/config.json").unlink()
+    assert "no vae/config.json" in export_fails(broken, tmp_path / "bundle")
+
+
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_weights_that_are_cut_short(exported_checkpoint: Path, tmp_path: Path, name: str) -> None:
     broken = shutil.copytree(exported_checkpoint, tmp_path / "broken")

@@ -1,6 +1,8 @@
 """Engines for GPUs: TensorRT-RTX really compiles here; nothing runs, for want of a GPU."""
 
 import json
+from ctypes import CDLL
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from export.sizes import PictureSizes
 from export.supported import ExportError
 from export.target import Target
 from export.tensorrt_engine import Compilation, engine_name
-from export.tensorrt_library import capabilities, gpu_capability, library
+from export.tensorrt_library import capabilities, gpu_capability, library, version_of
 from identity import STAGES
 
 ADA = ("8.9",)
@@ -77,6 +79,8 @@ def test_a_bundle_holds_an_engine_of_every_graph(
     assert config_of(gpu_bundle / "models/unet").instance_group[0].kind == (
         model_config_pb2.ModelInstanceGroup.KIND_GPU
     )
+    stays = config_of(gpu_bundle / "models/unet").parameters["FORCE_CPU_ONLY_INPUT_TENSORS"]
+    assert stays.string_value == "no"
     assert "triton_rtx_model" in (gpu_bundle / "models/unet/1/model.py").read_text()
 
 
@@ -116,7 +120,9 @@ def test_a_graph_that_can_not_be_read(
 ) -> None:
     onnx = tmp_path / "model.onnx"
     onnx.write_bytes(content or onnx_files["unet"].read_bytes()[:20_000])
-    with pytest.raises(RuntimeError, match=r"tensorrt-rtx can't read model\.onnx"):
+    with pytest.raises(
+        RuntimeError, match=r"can't read .*model\.onnx: .*; delete it and export again"
+    ):
         to_tensorrt(onnx, tmp_path, Target.TENSORRT_RTX, [], Compilation(ADA), MADE_FROM)
     assert not list(tmp_path.glob("*.plan*"))
 
@@ -132,6 +138,11 @@ def test_capabilities_are_checked_before_the_work() -> None:
 def test_what_is_missing_for_tensorrt_is_named() -> None:
     with pytest.raises(ExportError, match=r"tensorrt is not installed .* containers"):
         library(Target.TENSORRT)
+
+
+def test_the_version_is_read_from_the_shared_library_too() -> None:
+    shared = files("tensorrt_rtx_libs") / "libtensorrt_rtx.so.1"
+    assert version_of(CDLL(str(shared))) == library(Target.TENSORRT_RTX).version
 
 
 def test_engines_for_gpus_do_not_run_here(tmp_path: Path) -> None:
