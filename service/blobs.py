@@ -2,8 +2,9 @@
 
     sources/<identity uid>               the image, until training is done
     artifacts/<identity uid>/<attempt>   what an attempt learned; the identity's row names the one
+    checkpoints/<operation uid>          where a training on a cluster can go on
 
-Blobs are written once, never changed, and appear complete or not at all.
+Blobs appear complete or not at all; only checkpoints are ever written again.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from service.logs import fault
 
 log = structlog.get_logger()
 
-SOURCES = "sources/"
+SOURCES, CHECKPOINTS = "sources/", "checkpoints/"
 
 
 def source_key(identity_uid: str) -> str:
@@ -32,6 +33,11 @@ def source_key(identity_uid: str) -> str:
 def artifact_key(identity_uid: str, attempt: int) -> str:
     """Where the artifact of an attempt lies."""
     return f"artifacts/{identity_uid}/{attempt}"
+
+
+def checkpoint_key(operation_uid: str) -> str:
+    """Where a training's last checkpoint lies, if it runs on a cluster."""
+    return f"{CHECKPOINTS}{operation_uid}"
 
 
 @contextmanager
@@ -65,18 +71,24 @@ class BlobStore:
         with _told_as_unavailable():
             await obstore.put_async(self._store, key, data)
 
+    async def find(self, key: str) -> bytes | None:
+        """Reads a blob, if it is there."""
+        try:
+            with _told_as_unavailable():
+                result = await obstore.get_async(self._store, key)
+                return bytes(await result.bytes_async())
+        except FileNotFoundError:
+            return None
+
     async def get(self, key: str, expected_digest: str) -> bytes:
         """Reads a blob.
 
         Raises:
             DataLossError: it is gone, or not what was written.
         """
-        try:
-            with _told_as_unavailable():
-                result = await obstore.get_async(self._store, key)
-                data = bytes(await result.bytes_async())
-        except FileNotFoundError as error:
-            raise DataLossError("stored data is missing", "BLOB_MISSING") from error
+        data = await self.find(key)
+        if data is None:
+            raise DataLossError("stored data is missing", "BLOB_MISSING")
         if digest(data) != expected_digest:
             raise DataLossError("stored data is damaged", "BLOB_DAMAGED")
         return data

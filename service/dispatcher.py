@@ -57,7 +57,8 @@ class Dispatcher:
     async def stop_job(self, uid: str) -> None:
         """Ends the attempt that runs an operation, if there is one, and waits until it is gone."""
         if (task := self._running.get(uid)) is not None:
-            task.cancel()
+            if not task.cancelling():  # a second time would cut short its stopping
+                task.cancel()
             await asyncio.wait([task])
 
     async def stop(self) -> None:

@@ -25,6 +25,7 @@ from service.following import follow
 from service.generation import GenerationService
 from service.health import HealthService, Readiness
 from service.identities import IdentityService
+from service.jobs import JobBackend
 from service.leadership import Leadership
 from service.logs import fault
 from service.metrics import Metrics
@@ -70,9 +71,7 @@ async def run(settings: Settings) -> None:
         places = settings.jobs.workers * settings.jobs.group_size
         identities, operations = IdentityStore(database), OperationStore(database, places)
         jobs, blobs = JobStore(database, settings.jobs.tenant_jobs), BlobStore(settings.blobs.url)
-        backend = LocalBackend(
-            settings.jobs.work_dir, worker_command(settings.jobs, settings.base_model)
-        )
+        backend = _backend(settings, blobs)
         stack.push_async_callback(backend.close)
         cache = IdentityCache(blobs, settings.identity_cache_bytes, metrics)
         bundles = BundleSource(settings.bundle)
@@ -142,6 +141,18 @@ async def run(settings: Settings) -> None:
             if (broken := task.exception()) is not None:
                 log.error("background_failed", **fault(broken))
                 raise GatewayDownError("a part of the gateway broke; its log says which")
+
+
+def _backend(settings: Settings, blobs: BlobStore) -> JobBackend:
+    jobs, command = settings.jobs, worker_command(settings.jobs, settings.base_model)
+    if jobs.backend == "local":
+        return LocalBackend(jobs.work_dir, command)
+    try:
+        from service.backend_ray import RayBackend
+    except ImportError as error:
+        message = "LIKENESS_JOBS__BACKEND: ray needs the package likeness[ray]"
+        raise GatewayDownError(message) from error
+    return RayBackend(jobs, command, blobs, settings.blobs.url)
 
 
 @contextmanager

@@ -63,12 +63,28 @@ class TritonSettings(BaseModel):
     )
 
 
+class RaySettings(BaseModel):
+    """A Ray cluster, whose nodes have this package, the base model and the blob store at hand."""
+
+    address: str = Field(
+        default="auto",
+        description="HOST:PORT of the head; auto: of the cluster that this machine is a node of.",
+    )
+    namespace: str = Field(
+        default="likeness", min_length=1, description="Whoever leads ends other workers in it."
+    )
+    cpus: float = Field(default=1.0, ge=0, description="CPUs that a worker takes.")
+    gpus: float = Field(default=0.0, ge=0, description="GPUs that a worker takes.")
+
+
 class JobSettings(BaseModel):
     """How trainings are run."""
 
-    backend: Literal["local"] = Field(
-        default="local", description="local: warm subprocesses of this machine."
+    backend: Literal["local", "ray"] = Field(
+        default="local",
+        description="local: warm subprocesses of this machine; ray: warm actors on a cluster.",
     )
+    ray: RaySettings = Field(default_factory=RaySettings)
     work_dir: Path = Field(default=HOME / "jobs", description="Checkpoints of trainings under way.")
     workers: int = Field(default=1, ge=1, le=64, description="Workers, each with its own model.")
     group_size: int = Field(

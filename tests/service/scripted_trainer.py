@@ -3,7 +3,7 @@
 ``--plan`` names what each attempt of a job does, the last one repeated; with semicolons, jobs of
 seed 0, 1, ... have plans of their own. Attempts: succeed, crash, refuse,
 busy, stall (a step, then nothing), deaf (stalls and takes no further command), silent (the process
-ends without a word), damaged, chatter. It notes each job's attempts in the job's directory.
+ends without a word), damaged, chatter. It counts each job's attempts in the job's checkpoint.
 """
 
 import argparse
@@ -46,9 +46,9 @@ def artifact(seed: int, noun: str, model: str, stages: int) -> bytes:
 
 def attempts(work: Path) -> int:
     work.mkdir(parents=True, exist_ok=True)
-    with (work / "attempts").open("a") as notes:
+    with (work / "checkpoint.pt").open("a") as notes:
         notes.write("x")
-    return (work / "attempts").stat().st_size
+    return (work / "checkpoint.pt").stat().st_size
 
 
 def train(command: dict[str, Any], arguments: argparse.Namespace) -> None:
