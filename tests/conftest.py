@@ -1,16 +1,22 @@
 """A tiny random checkpoint, exported once, and one real Triton server for all who need them."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from typer.testing import CliRunner
 
 from basemodel import BaseModel, load
 from deploy.triton import TritonServer
+from export.__main__ import app
 from export.build import Settings, build, write_graphs
 from export.phases import Workshop
 from tests.support.random_checkpoint import write_random_checkpoint
+
+EMBEDDED_CHECKPOINT = os.environ.get("LIKENESS_BASE_MODEL", "faceworld/checkpoint")
 
 settings.register_profile("likeness", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("likeness")
@@ -46,9 +52,19 @@ def bundle(
 
 
 @pytest.fixture(scope="session")
-def embedded_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where exports of the embedded checkpoint keep their ONNX files for one another."""
-    return tmp_path_factory.mktemp("embedded") / "work"
+def export_embedded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Exports the embedded checkpoint for a target, once; ONNX files are shared."""
+    folder = tmp_path_factory.mktemp("embedded")
+
+    @cache
+    def export(target: str) -> Path:
+        arguments = ["--checkpoint", EMBEDDED_CHECKPOINT, "--out", str(folder / target)]
+        options = ["--target", target, "--precision", "fp32", "--work", str(folder / "work")]
+        result = CliRunner().invoke(app, [*arguments, *options])
+        assert result.exit_code == 0, result.stderr
+        return folder / target
+
+    return export
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
@@ -29,27 +26,6 @@ LEVELS = 1  # uint8 levels by which engines may differ
 SCORES = 5e-3  # by which the judges' cosines may
 
 Pixels = npt.NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def export(embedded_work: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Exports for a target; ONNX files are shared."""
-
-    def run(target: str) -> Path:
-        out = tmp_path_factory.mktemp(target) / "bundle"
-        result = subprocess.run(
-            [
-                *(sys.executable, "-m", "export", "--checkpoint", CHECKPOINT, "--out", str(out)),
-                *("--target", target, "--precision", "fp32", "--work", str(embedded_work)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
-        return out
-
-    return run
 
 
 def by_diffusers(prompts: list[str]) -> Pixels:
@@ -109,10 +85,10 @@ def by_engine(directory: Path, engine: str, prompts: list[str]) -> Pixels:
     return np.asarray((pixels * 255).round(), np.uint8)
 
 
-def test_engines_draw_what_diffusers_draws(export: Callable[[str], Path]) -> None:
+def test_engines_draw_what_diffusers_draws(export_embedded: Callable[[str], Path]) -> None:
     pictures = {"diffusers": by_diffusers(PROMPTS)}
     for engine in CPU_ENGINES:
-        pictures[engine] = by_engine(export(engine), engine, PROMPTS)
+        pictures[engine] = by_engine(export_embedded(engine), engine, PROMPTS)
     judges = Judges.load(Path(CHECKPOINT) / "judges")
     expected = pictures["diffusers"]
     for engine in CPU_ENGINES:
@@ -126,6 +102,6 @@ def test_engines_draw_what_diffusers_draws(export: Callable[[str], Path]) -> Non
         assert faces.sum(1).min() >= 1 - SCORES
 
 
-def test_compiles_for_gpus(export: Callable[[str], Path]) -> None:
-    out = export("tensorrt-rtx")
+def test_compiles_for_gpus(export_embedded: Callable[[str], Path]) -> None:
+    out = export_embedded("tensorrt-rtx")
     assert check_engines(out, library(Target.TENSORRT_RTX).version, "8.9") == 4

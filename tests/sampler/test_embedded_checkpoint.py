@@ -1,9 +1,8 @@
-"""The embedded checkpoint from ``python -m export`` to a picture: diffusers' own, and in time."""
+"""The embedded checkpoint from its export to a picture: diffusers' own, and in time."""
 
 import os
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +23,8 @@ SECONDS = 5  # for one picture, on a CPU
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, embedded_work: Path) -> Path:
-    out = tmp_path_factory.mktemp("embedded-bundle") / "bundle"
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "export", "--checkpoint", CHECKPOINT, "--out", str(out)),
-            *("--work", str(embedded_work)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return out
+def exported(export_embedded: Callable[[str], Path]) -> Path:
+    return export_embedded("openvino")
 
 
 async def test_draws_what_diffusers_draws_in_time(exported: Path, tmp_path: Path) -> None:
