@@ -77,11 +77,10 @@ async def test_the_queue_tells_its_places_and_is_bounded_in_number_and_time(
     )
     async with gateway.stubs() as stubs:
         await stubs.finished(await stubs.train(photo, "quick", seed=1))
-        runs = await stubs.train(photo, "runs", timeout=Duration(seconds=4))
+        runs = await stubs.train(photo, "runs", timeout=Duration(seconds=9))
         await stubs.until_step(runs, 1)
-        short = Duration(nanos=500_000_000)
         waits = [
-            await stubs.train(photo, "late", timeout=short),
+            await stubs.train(photo, "late", timeout=Duration(seconds=5)),
             await stubs.train(photo, "patient", seed=1),
         ]
         first, second = [
