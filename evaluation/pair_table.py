@@ -40,30 +40,19 @@ FIGURES: Mapping[str, _Figure] = {
 
 
 def figures(scores: pd.DataFrame) -> dict[str, Any]:
-    """Estimates of each way by name, by prompt, and each way minus the first, pair by pair.
+    """Estimates by name, and values by prompt.
 
     Args:
         scores: what :func:`evaluation.pairs.judge_pairs` gives.
     """
-    ways = list(dict.fromkeys(scores["way"]))
-    sums = {way: _sums(scores[scores["way"] == way]) for way in ways}
-    first = sums[ways[0]]
+    sums = _sums(scores)
     return {
-        "pairs": len(first["met"]),
-        "pictures": len(scores) // len(ways),
-        "ways": {
-            way: {name: _ratio(found[name]) for name in FIGURES} for way, found in sums.items()
-        },
+        "pairs": len(sums["met"]),
+        "pictures": len(scores),
+        "figures": {name: _ratio(sums[name]) for name in FIGURES},
         "prompts": {
-            way: {
-                prompt: {name: _ratio(found)[0] for name, found in _sums(some).items()}
-                for prompt, some in scores[scores["way"] == way].groupby("prompt", sort=False)
-            }
-            for way in ways
-        },
-        "minus_first": {
-            way: {name: _ratio(sums[way][name], first[name]) for name in FIGURES}
-            for way in ways[1:]
+            prompt: {name: _ratio(found)[0] for name, found in _sums(some).items()}
+            for prompt, some in scores.groupby("prompt", sort=False)
         },
     }
 
@@ -85,8 +74,8 @@ def _sums(scores: pd.DataFrame) -> dict[str, Floats]:
     return sums
 
 
-def _ratio(sums: Floats, minus: Floats | None = None) -> Estimate:
-    """Sum of sums over sum of counts, less that of ``minus``; percentile bootstrap over pairs."""
+def _ratio(sums: Floats) -> Estimate:
+    """Sum of sums over sum of counts; percentile bootstrap over pairs."""
     drawn = np.random.default_rng(0).integers(len(sums), size=(_RESAMPLES, len(sums)))
 
     def mean(some: Floats) -> Floats:
@@ -95,8 +84,6 @@ def _ratio(sums: Floats, minus: Floats | None = None) -> Estimate:
         return result
 
     value, resampled = mean(sums), mean(sums[drawn])
-    if minus is not None:
-        value, resampled = value - mean(minus), resampled - mean(minus[drawn])
     if np.isnan(value):
         return [None, None, None]
     low, high = np.nanquantile(resampled, [0.025, 0.975])
@@ -112,32 +99,24 @@ def write_table(scores: pd.DataFrame, out: Path) -> None:
 
 def markdown(found: Mapping[str, Any]) -> str:
     """All figures to read."""
-    ways = found["ways"]
     lines = [
         f"{found['pictures']} pictures of {found['pairs']} pairs; in brackets 95 % bootstrap "
         "intervals over pairs. All but Prompt, met and Detect are of pictures with two faces.",
         "",
-        f"| | {' | '.join(ways)} | {' | '.join(f'{way}, difference' for way in list(ways)[1:])} |",
-        "|---" * (2 * len(ways)) + "|",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {_cell(estimate)} |" for name, estimate in found["figures"].items()),
     ]
-    for name in FIGURES:
-        cells = [_cell(figure[name]) for figure in ways.values()]
-        cells += [_cell(figure[name], sign="+") for figure in found["minus_first"].values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
     shown = ("Detect two", "both recognised")
-    titles = [f"{way}: {name}" for way in ways for name in shown]
-    lines += ["", f"| prompt | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
-    for prompt in next(iter(found["prompts"].values())):
-        cells = [_number(found["prompts"][way][prompt][name]) for way in ways for name in shown]
-        lines.append(f"| `{prompt}` | {' | '.join(cells)} |")
+    lines += ["", f"| prompt | {' | '.join(shown)} |", "|---" * (1 + len(shown)) + "|"]
+    for prompt, values in found["prompts"].items():
+        lines.append(f"| `{prompt}` | {' | '.join(_number(values[name]) for name in shown)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(estimate: Estimate, sign: str = "") -> str:
+def _cell(estimate: Estimate) -> str:
     value, low, high = estimate
-    if value is None:
-        return ""
-    return f"{value:{sign}.3f} [{_number(low)}, {_number(high)}]"
+    return "" if value is None else f"{value:.3f} [{_number(low)}, {_number(high)}]"
 
 
 def _number(value: float | None) -> str:

@@ -6,8 +6,8 @@
       pictures/<digest>.png  one prompt, an RGB strip [pairs * seeds * H, W]; the name holds all
                              that was drawn, so it goes on wherever it was stopped
       scores.csv             one row a picture: see :func:`judge_pairs`
-      table.json             figures of each way with 95 % intervals over pairs; table.md: to read
-      grid.png               first pairs: both sources, then a picture of each prompt, a row a way
+      table.json             figures with 95 % intervals over pairs; table.md: to read
+      grid.png               first pairs: both sources, then a picture of each prompt
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge, Floats, Judge
 from evaluation.learning import learn
 from evaluation.methods import DEFAULT
-from evaluation.pair_drawing import WAYS, Pair, PairDrawing
+from evaluation.pair_drawing import Pair, PairDrawing
 from evaluation.pair_table import write_table
 from evaluation.people import People
 from evaluation.sampling import Pictures
@@ -105,23 +105,19 @@ def measure_pairs(
     faces = judge.faces(np.stack(list(sources.values())))[0]
     known = dict(zip(sources, faces, strict=True))
     tables, shown = [], []
-    for way in WAYS:
-        first = []
-        for prompt in prompts:
-            pictures = _kept(drawing, way, prompt, pairs, out / "pictures")
-            tables.append(judge_pairs(judge, pictures, way, prompt, pairs, known, drawing.noun))
-            first.append(pictures[::SEEDS][:_SHOWN])
-        shown.append(np.stack(first, axis=1))  # [pairs, prompts, H, W, 3]
+    for prompt in prompts:
+        pictures = _kept(drawing, prompt, pairs, out / "pictures")
+        tables.append(judge_pairs(judge, pictures, prompt, pairs, known, drawing.noun))
+        shown.append(pictures[::SEEDS][:_SHOWN])
     scores = pd.concat(tables, ignore_index=True)
     scores.to_csv(out / "scores.csv", index=False, float_format="%.5f")
     write_table(scores, out)
-    _write_grid(out / "grid.png", pairs, sources, shown)
+    _write_grid(out / "grid.png", pairs, sources, np.stack(shown, axis=1))
 
 
 def judge_pairs(
     judge: EmbeddedJudge,
     pictures: Pictures,
-    way: str,
     prompt: str,
     pairs: Sequence[Pair],
     sources: Mapping[int, Floats],
@@ -130,7 +126,7 @@ def judge_pairs(
     """One row a picture of ``[pairs * seeds, H, W, 3]``.
 
     Columns:
-        way, left, right, prompt, seed: what it shows.
+        left, right, prompt, seed: what it shows.
         score, met: cosine of picture and text (Prompt), and whether it reaches the threshold.
         two: whether a face is found on both sides.
         left_own, left_other, right_own, right_other: cosine of the face at that side with the
@@ -146,7 +142,6 @@ def judge_pairs(
     nearer = to_own > to_other
     scores = judge.prompt_scores(pictures, texts)
     columns = {
-        "way": way,
         "left": np.repeat([left for left, _ in pairs], seeds),
         "right": np.repeat([right for _, right in pairs], seeds),
         "prompt": prompt,
@@ -166,30 +161,25 @@ def judge_pairs(
     return table.astype(dict.fromkeys(_FLAGS, int))
 
 
-def _kept(
-    drawing: PairDrawing, way: str, prompt: str, pairs: Sequence[Pair], folder: Path
-) -> Pictures:
+def _kept(drawing: PairDrawing, prompt: str, pairs: Sequence[Pair], folder: Path) -> Pictures:
     """The pictures of a prompt from their file, drawn if it isn't there."""
-    total = hashlib.sha256(json.dumps([way, prompt, list(pairs), SEEDS]).encode())
+    total = hashlib.sha256(json.dumps([prompt, list(pairs), SEEDS]).encode())
     for person in sorted(drawing.tokens):
         total.update(drawing.tokens[person].numpy().tobytes())
     path = folder / f"{total.hexdigest()[:16]}.png"
     if not path.exists():
-        write_strip(path, drawing.draw(way, prompt, pairs, SEEDS))
+        write_strip(path, drawing.draw(prompt, pairs, SEEDS))
     with Image.open(path) as image:
         pixels = np.asarray(image)
     return pixels.reshape(len(pairs) * SEEDS, -1, *pixels.shape[1:])
 
 
 def _write_grid(
-    path: Path,
-    pairs: Sequence[Pair],
-    sources: Mapping[int, Pictures],
-    shown: Sequence[Pictures],
+    path: Path, pairs: Sequence[Pair], sources: Mapping[int, Pictures], shown: Pictures
 ) -> None:
+    """``shown``: ``[pairs, prompts, H, W, 3]``."""
     rows = [
-        np.concatenate([sources[left], sources[right], *way[index]], axis=1)
-        for index, (left, right) in enumerate(pairs[:_SHOWN])
-        for way in shown
+        np.concatenate([sources[left], sources[right], *pictures], axis=1)
+        for (left, right), pictures in zip(pairs, shown, strict=False)
     ]
     write_strip(path, np.stack(rows))

@@ -1,4 +1,4 @@
-"""Two people in one picture: who is recognised, and pictures of both ways."""
+"""Two people in one picture: who is recognised."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from basemodel import BaseModel, load, token_embeddings
+from basemodel import BaseModel, load
 from evaluation.denoiser import torch_denoiser
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge
-from evaluation.pair_drawing import WAYS, PairDrawing
+from evaluation.pair_drawing import PairDrawing
 from evaluation.pair_table import figures
 from evaluation.pairs import judge_pairs, measure_pairs, random_pairs
 from evaluation.sampling import SamplingSettings
@@ -69,7 +69,7 @@ def test_pairs_are_of_different_people_and_stay_the_same() -> None:
 def test_whoever_is_not_recognised_is_swapped_or_merged(judge: EmbeddedJudge) -> None:
     pictures = np.stack([source_image(person) for person in range(4)])
     sources = dict(enumerate(judge.faces(pictures)[0]))
-    told = (pictures, WAYS[0], PROMPTS[0])
+    told = (pictures, PROMPTS[0])
     as_asked = judge_pairs(judge, *told, PAIRS, sources, "person")
     the_other_way = judge_pairs(judge, *told, [pair[::-1] for pair in PAIRS], sources, "person")
     assert (as_asked[["both", "swap", "merge"]].sum(axis=1) == 1).all()
@@ -78,50 +78,33 @@ def test_whoever_is_not_recognised_is_swapped_or_merged(judge: EmbeddedJudge) ->
     np.testing.assert_array_equal(as_asked["left_own"], the_other_way["left_other"])
 
 
-def test_two_class_nouns_are_drawn_alike_either_way(base: BaseModel) -> None:
-    noun = torch.tensor(int(base.tokenizer("person").token_ids[1]))
-    tokens = token_embeddings(base.text_encoder, noun).expand(5, 2, -1)
-    pictures = [
-        drawing(base, {0: tokens, 1: tokens}).draw(way, PROMPTS[0], [(0, 1)], 1) for way in WAYS
-    ]
-    np.testing.assert_allclose(*(each.astype(int) for each in pictures), atol=1)
-
-
-def test_a_region_changes_the_picture(base: BaseModel) -> None:
-    ours = drawing(base, random_tokens(base, 2))
-    one, other = (ours.draw(way, PROMPTS[0], [(0, 1)], 1) for way in WAYS)
-    assert (one != other).any()
-
-
 def test_figures_by_hand() -> None:
     rows = {
-        "way": ["one"] * 4 + ["other"] * 4,
-        "left": [0, 0, 1, 1] * 2,
-        "right": [1, 1, 2, 2] * 2,
-        "prompt": "p",
-        "two": [1, 1, 1, 0, 1, 1, 1, 1],
-        "both": [1, 0, 0, 1, 1, 1, 1, 0],
+        "left": [0, 0, 1, 1],
+        "right": [1, 1, 2, 2],
+        "prompt": ["p", "p", "q", "q"],
+        "two": [1, 1, 1, 0],
+        "both": [1, 0, 0, 1],
     }
     scores = pd.DataFrame(rows).assign(
         score=0.5, met=1, swap=0, merge=0, left_own=1, left_other=0, right_own=0.5, right_other=1
     )
     found = figures(scores)
-    ways = found["ways"]
-    assert ways["one"]["both recognised"][0] == pytest.approx(1 / 3, abs=1e-4)
-    assert ways["one"]["Detect two"][0] == 0.75
-    assert ways["other"]["both recognised"] == [0.75, 0.5, 1]
-    assert ways["one"]["ID own"] == [0.75, 0.75, 0.75]
-    assert (ways["one"]["left recognised"][0], ways["one"]["right recognised"][0]) == (1, 0)
-    assert found["minus_first"]["other"]["Detect two"][0] == 0.25
+    overall = found["figures"]
+    assert overall["both recognised"] == [pytest.approx(1 / 3, abs=1e-4), 0, 0.5]
+    assert overall["Detect two"] == [0.75, 0.5, 1]
+    assert overall["ID own"] == [0.75, 0.75, 0.75]
+    assert (overall["left recognised"][0], overall["right recognised"][0]) == (1, 0)
+    assert [each["both recognised"] for each in found["prompts"].values()] == [0.5, 0]
     assert (found["pairs"], found["pictures"]) == (2, 4)
 
 
 def test_without_two_faces_there_is_no_figure_of_them() -> None:
-    scores = pd.DataFrame({"way": ["one"], "left": 0, "right": 1, "prompt": "p"}).assign(
+    scores = pd.DataFrame({"left": [0], "right": 1, "prompt": "p"}).assign(
         score=0.5, met=1, two=0, both=1, swap=0, merge=0,
         left_own=1, left_other=0, right_own=1, right_other=0,
     )  # fmt: skip
-    assert figures(scores)["ways"]["one"]["both recognised"] == [None, None, None]
+    assert figures(scores)["figures"]["both recognised"] == [None, None, None]
 
 
 def test_from_people_to_table_and_again_without_drawing(
@@ -131,14 +114,12 @@ def test_from_people_to_table_and_again_without_drawing(
     sources = {person: source_image(person) for person in range(3)}
     measure_pairs(ours, judge, PROMPTS, PAIRS, sources, tmp_path)
     scores = pd.read_csv(tmp_path / "scores.csv")
-    assert len(scores) == len(WAYS) * len(PROMPTS) * len(PAIRS) * 2
+    assert len(scores) == len(PROMPTS) * len(PAIRS) * 2
     table = json.loads((tmp_path / "table.json").read_text())
-    assert table["ways"][WAYS[0]]["Prompt"][0] == pytest.approx(
-        scores.loc[scores["way"] == WAYS[0], "score"].mean(), abs=1e-3
-    )
+    assert table["figures"]["Prompt"][0] == pytest.approx(scores["score"].mean(), abs=1e-3)
     assert f"`{PROMPTS[1]}`" in (tmp_path / "table.md").read_text()
     strips = {path: path.stat().st_mtime_ns for path in tmp_path.glob("pictures/*.png")}
-    assert len(strips) == len(WAYS) * len(PROMPTS)
+    assert len(strips) == len(PROMPTS)
     lost = next(iter(strips))
     before = lost.read_bytes()
     lost.unlink()

@@ -114,8 +114,7 @@ def write_pairs(out: Path) -> None:
     write_strip(out / "pairs/grid.png", np.stack([row, row]))
     pd.DataFrame({"prompt": PROMPTS}).to_csv(out / "pairs/scores.csv", index=False)
     found = {"ID own": [0.5, 0.4, 0.6], "swap": [None, None, None]}
-    ways = {"one prompt": found, "by region": found}
-    table = {"pairs": 1, "pictures": 2, "ways": ways, "minus_first": {"by region": found}}
+    table = {"pairs": 1, "pictures": 2, "figures": found}
     (out / "pairs/table.json").write_text(json.dumps(table))
 
 
