@@ -49,7 +49,6 @@ ABLATION: Mapping[str, Mapping[str, Any]] = {
     "timesteps balanced over stages": {"timestep_sampling": "stages"},
     "loss weight uniform": {"loss_weight": "uniform"},
     "the face prompt": {"prompts": _TEMPLATES[:1]},
-    "the face prompt, lambda 1": {"prompts": _TEMPLATES[:1], "attention_weight": 1.0},
     "four prompt templates": {"prompts": _TEMPLATES},
     "norm penalty": {"norm_weight": 0.1},
     "augmentation of the preset paper": {"jitter": 0.1, "smallest_scale": 0.6},
