@@ -1,0 +1,19 @@
+# syntax=docker/dockerfile:1
+# The gateway with PyTorch, which trains beside it or as a node of a Ray cluster:
+#   docker build -f deploy/docker/trainer.Dockerfile -t likeness-trainer:0.1.0 .
+FROM python:3.11-slim-trixie AS build
+COPY . /src
+WORKDIR /src
+RUN python -m venv /opt/venv \
+  && /opt/venv/bin/pip install --no-cache-dir --constraint requirements.lock \
+    '.[service,postgresql,ray,basemodel]'
+
+FROM python:3.11-slim-trixie
+COPY --from=build /opt/venv /opt/venv
+COPY faceworld/checkpoint /opt/likeness/checkpoint
+ENV PATH=/opt/venv/bin:$PATH \
+  PYTHONDONTWRITEBYTECODE=1 \
+  PYTHONUNBUFFERED=1
+USER 10001:10001
+WORKDIR /tmp
+CMD ["python", "-m", "service"]
