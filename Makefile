@@ -36,9 +36,8 @@ up: setup ## start the stack in the background: gateway on 127.0.0.1:50051
 down: setup ## stop the stack
 	@python -m deploy down
 
-.venv/bin/helm: .venv/installed k8s/helm.py
+.venv/bin/helm: k8s/helm.py | .venv/installed
 	$(BIN)/python k8s/helm.py
-	@touch $@
 
 .PHONY: test
 test: setup lint .venv/bin/helm ## lint, types, proto lint and all tests

