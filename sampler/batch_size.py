@@ -27,7 +27,12 @@ class _Cost:
     trials: int = 0
     last_step: int = 0
 
+    def known(self, step: int) -> bool:
+        return self.trials >= TRIALS and step - self.last_step <= MEMORY
+
     def measured(self, seconds: float, step: int) -> None:
+        if step - self.last_step > MEMORY:
+            self.seconds, self.trials = float("inf"), 0
         if self.trials < TRIALS:
             self.seconds = min(self.seconds, seconds)
         else:
@@ -53,17 +58,14 @@ class BatchSize:
     def stepped(self, shape: Hashable, rows: int, seconds: float) -> None:
         """Takes note of a step."""
         self._steps += 1
-        size = self._size(rows)
-        if self._steps - self._costs[shape, size].last_step > MEMORY:
-            del self._costs[shape, size]
-        self._costs[shape, size].measured(seconds / rows, self._steps)
+        self._costs[shape, self._size(rows)].measured(seconds / rows, self._steps)
 
     def limit(self, shape: Hashable, wanted: int) -> int:
         """Most rows of the next step, if there is work for ``wanted``."""
         filled = self._size(wanted)
         costs = {size: self._costs[shape, size] for size in self._sizes if size <= filled}
         for size, cost in costs.items():
-            if cost.trials < TRIALS or self._steps - cost.last_step > MEMORY:
+            if not cost.known(self._steps):
                 return size
         cheapest = min(cost.seconds for cost in costs.values())
         return min(s for s, cost in costs.items() if cost.seconds <= (1 + TOLERANCE) * cheapest)

@@ -8,13 +8,12 @@ trainer works in the work directory; anything else may be retried.
 """
 
 import argparse
-import os
 import sys
 import traceback
 from pathlib import Path
 
 from trainer.options import add_settings
-from trainer.process import LockedError
+from trainer.process import LockedError, spin_briefly
 from trainer.progress import Events, events_for, to_stderr
 
 INPUT_AT_FAULT, LOCKED, FAILED = 2, 3, 1
@@ -28,9 +27,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, events: Events) -> int:
-    # Threads that wait spin for a moment only: if for long, a training is many times slower on a
-    # machine that does anything else; if not at all, nearly twice. Read when torch loads OpenMP.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    spin_briefly()
     # Imported late: torch takes seconds, and wrong usage should be told at once.
     import torch
     from transformers.utils.logging import disable_progress_bar

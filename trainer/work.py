@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer.options import add_settings
-from trainer.process import LockedError, resident_bytes
+from trainer.process import LockedError, resident_bytes, spin_briefly
 from trainer.progress import Events, JsonLines
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def main() -> int:
 
 
 def _worker(base_model: str, events: Events) -> "Worker":
-    # Threads that wait spin for a moment only: if for long, a training is many times slower on a
-    # machine that does anything else; if not at all, nearly twice. Read when torch loads OpenMP.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    spin_briefly()
     import torch
     from transformers.utils.logging import disable_progress_bar
 
