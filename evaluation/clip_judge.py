@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from basemodel.drawing import Pictures
 from evaluation.errors import EvaluationError
 from evaluation.judges import Flags, Floats
-from evaluation.sampling import Pictures
 
 _BATCH = 16
 

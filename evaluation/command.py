@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from basemodel import BaseModelError
+from basemodel.drawing import SamplingSettings
 from evaluation.errors import EvaluationError
-from evaluation.sampling import SamplingSettings
 from evaluation.settings import Prompt, RealJudge, Settings, prompts_of, read_prompts
 from evaluation.suite import Suite, run
 from trainer.errors import InputError

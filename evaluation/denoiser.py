@@ -1,7 +1,6 @@
 """The frozen U-Net as one function: by OpenVINO on the CPU where it is installed, else PyTorch."""
 
 import warnings
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,26 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from basemodel import BaseModel
-
-Denoiser = Callable[[Tensor, int, Tensor], Tensor]
-"""Latents ``[B, C, h, w]``, timestep, conditioning ``[B, L, 2D]`` to the prediction, like the
-latents."""
+from basemodel.drawing import Denoiser, torch_denoiser
 
 
 def denoiser(base: BaseModel, unet: Path | None, threads: int) -> Denoiser:
     """The U-Net in OpenVINO's file, else the base model's own by PyTorch."""
     return torch_denoiser(base) if unet is None else openvino_denoiser(unet, threads)
-
-
-def torch_denoiser(base: BaseModel) -> Denoiser:
-    """The U-Net where its weights lie."""
-
-    def denoise(latents: Tensor, timestep: int, conditioning: Tensor) -> Tensor:
-        with torch.no_grad():
-            predicted: Tensor = base.unet(latents, timestep, conditioning).sample
-        return predicted
-
-    return denoise
 
 
 def openvino_serves(base: BaseModel) -> bool:

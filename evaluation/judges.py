@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from basemodel.drawing import Pictures
 from evaluation.errors import EvaluationError
-from evaluation.sampling import Pictures
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

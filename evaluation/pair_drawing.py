@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from basemodel import BaseModel, text_features, token_embeddings
-from evaluation.denoiser import Denoiser
-from evaluation.sampling import Pictures, SamplingSettings, draw, seed_of
+from basemodel.drawing import Denoiser, Pictures, SamplingSettings, draw
+from evaluation.seeds import seed_of
 
 Pair = tuple[int, int]
 """Who is at the left and at the right."""

@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from basemodel import BaseModel
-from evaluation.denoiser import Denoiser
+from basemodel.drawing import Denoiser, Pictures
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge, Floats, Judge
 from evaluation.learning import learn
@@ -30,7 +30,6 @@ from evaluation.methods import DEFAULT
 from evaluation.pair_drawing import Pair, PairDrawing
 from evaluation.pair_table import write_table
 from evaluation.people import People
-from evaluation.sampling import Pictures
 from evaluation.settings import Folder, Settings
 from evaluation.workers import TOGETHER, write_strip
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from basemodel.drawing import Pictures
 from evaluation.errors import EvaluationError
-from evaluation.sampling import Pictures
 from trainer.errors import InputError
 from trainer.image import decode_image
 

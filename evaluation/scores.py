@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from basemodel.drawing import Pictures
 from evaluation.judges import Flags, Floats, Judge
 from evaluation.metrics import (
     false_matches,
@@ -17,7 +18,6 @@ from evaluation.metrics import (
     nearest_is_own,
     similarity,
 )
-from evaluation.sampling import Pictures
 from evaluation.settings import Folder
 from trainer.process import write_atomically
 

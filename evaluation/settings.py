@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from basemodel import BaseModel
+from basemodel.drawing import SamplingSettings
 from evaluation.clip_judge import ClipFaceJudge
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge, Judge
 from evaluation.people import FaceWorldPeople, FolderPeople, People
-from evaluation.sampling import SamplingSettings
 
 FACE_LEVEL = "face"
 """The level of `a photo of the face of V*`: *ID(F) and *Detect(F) of Table I."""

@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from basemodel import BaseModel
-from evaluation.denoiser import Denoiser
+from basemodel.drawing import Denoiser, draw, identity_conditioning
 from evaluation.judges import Judge
 from evaluation.metrics import identity_where_prompt_is_met
 from evaluation.people import People
-from evaluation.sampling import draw, identity_conditioning, seed_of
+from evaluation.seeds import seed_of
 from evaluation.settings import Settings
 from trainer.config import TrainingConfig
 from trainer.loop import Training

@@ -16,17 +16,12 @@ from PIL import Image
 from torch import Tensor
 
 from basemodel import load
+from basemodel.drawing import Pictures, draw, identity_conditioning, plain_conditioning
 from evaluation.denoiser import denoiser
 from evaluation.experiments import Experiment
 from evaluation.learning import config_key, learn
-from evaluation.sampling import (
-    Pictures,
-    draw,
-    identity_conditioning,
-    plain_conditioning,
-    seed_of,
-)
 from evaluation.scores import PLAIN, RawScores
+from evaluation.seeds import seed_of
 from evaluation.settings import Folder, Settings
 from trainer.config import TrainingConfig
 

@@ -8,9 +8,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from basemodel import AttentionMaps, stage_means
-from evaluation.denoiser import torch_denoiser
-from evaluation.sampling import Pictures, draw, identity_conditioning, seed_of
+from basemodel.drawing import Pictures, draw, identity_conditioning, torch_denoiser
 from evaluation.scores import PLAIN
+from evaluation.seeds import seed_of
 from evaluation.studies.bench import Advance, Bench
 from identity import STAGES
 from trainer.process import write_atomically

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from basemodel import BaseModel, load, token_embeddings
-from evaluation.denoiser import Denoiser, denoiser, openvino_serves, write_openvino
+from basemodel.drawing import Denoiser, Pictures, draw, identity_conditioning
+from evaluation.denoiser import denoiser, openvino_serves, write_openvino
 from evaluation.judges import Floats, Judge
 from evaluation.learning import learn
 from evaluation.methods import METHODS
 from evaluation.people import People
-from evaluation.sampling import Pictures, draw, identity_conditioning, seed_of
+from evaluation.seeds import seed_of
 from evaluation.settings import Folder, Settings
 from evaluation.workers import TOGETHER, device
 from trainer.config import TrainingConfig

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from basemodel.drawing import Pictures
 from evaluation.errors import EvaluationError
 from evaluation.learning import config_key
 from evaluation.metrics import identity_score, similarity
-from evaluation.sampling import Pictures
 from evaluation.studies.bench import Advance, Bench
 from evaluation.studies.findings import findings
 from evaluation.studies.substitution import (

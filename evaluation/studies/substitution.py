@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.sampling import Pictures
+from basemodel.drawing import Pictures
 
 Floats = npt.NDArray[np.float32]
 

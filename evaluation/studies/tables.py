@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from evaluation.sampling import Pictures
+from basemodel.drawing import Pictures
 from evaluation.statistics import estimates
 from evaluation.studies.findings import Finding
 from evaluation.studies.substitution import Series, name_of

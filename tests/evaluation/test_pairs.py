@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from basemodel import BaseModel, load
-from evaluation.denoiser import torch_denoiser
+from basemodel.drawing import SamplingSettings, torch_denoiser
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge
 from evaluation.pair_drawing import PairDrawing
 from evaluation.pair_table import figures
 from evaluation.pairs import judge_pairs, measure_pairs, random_pairs
-from evaluation.sampling import SamplingSettings
 from faceworld import PAIR_PROMPTS, source_image
 from faceworld.judges import ClipJudge, IdentityJudge, Judges
 from faceworld.tokenizer import build_tokenizer

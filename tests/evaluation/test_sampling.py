@@ -8,14 +8,15 @@ import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline
 
 from basemodel import BaseModel
-from evaluation.denoiser import openvino_denoiser, torch_denoiser, write_openvino
-from evaluation.sampling import (
+from basemodel.drawing import (
     SamplingSettings,
     draw,
     identity_conditioning,
     plain_conditioning,
-    seed_of,
+    torch_denoiser,
 )
+from evaluation.denoiser import openvino_denoiser, write_openvino
+from evaluation.seeds import seed_of
 
 PROMPT = "a photo of person at the beach"
 SCHEDULERS = {"ddim": DDIMScheduler, "dpm": DPMSolverMultistepScheduler}

@@ -8,12 +8,11 @@ import pandas as pd
 import pytest
 
 from basemodel import BaseModel
-from evaluation.denoiser import torch_denoiser
+from basemodel.drawing import SamplingSettings, torch_denoiser
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge
 from evaluation.learning import config_key
 from evaluation.people import FaceWorldPeople
-from evaluation.sampling import SamplingSettings
 from evaluation.settings import Folder, Settings
 from evaluation.studies import attention, curves, stages
 from evaluation.studies.bench import Bench

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from basemodel.drawing import SamplingSettings
 from evaluation.errors import EvaluationError
 from evaluation.experiments import EXPERIMENTS, Experiment
 from evaluation.learning import config_key, parameters
 from evaluation.methods import DEFAULT, METHODS
-from evaluation.sampling import SamplingSettings
 from evaluation.scores import RawScores
 from evaluation.settings import Folder, Settings, prompts_of
 from evaluation.suite import Suite, run

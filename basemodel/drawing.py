@@ -1,7 +1,6 @@
 """Pictures, many rows at once, with classifier-free guidance."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,11 +10,14 @@ import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
-from basemodel import BaseModel, prompt_embeddings, text_features, token_embeddings
-from evaluation.denoiser import Denoiser
+from basemodel.model import BaseModel
+from basemodel.text import prompt_embeddings, text_features, token_embeddings
 from identity import stage_of
 
 Pictures = npt.NDArray[np.uint8]
+Denoiser = Callable[[Tensor, int, Tensor], Tensor]
+"""Latents ``[B, C, h, w]``, timestep, conditioning ``[B, L, 2D]`` to the prediction, like the
+latents."""
 
 _AT_ONCE = 16  # pictures; twice as many rows of the U-Net
 _WORD = "v"
@@ -31,13 +33,15 @@ class SamplingSettings:
     scheduler: Literal["ddim", "dpm"] = "ddim"  # 2010.02502 as in the paper, or 2211.01095
 
 
-def seed_of(prompt: str, index: int) -> int:
-    """The noise seed of a prompt's picture: the same for every person and method.
+def torch_denoiser(base: BaseModel) -> Denoiser:
+    """The U-Net where its weights lie."""
 
-    So two methods' pictures differ by the method alone, and the class noun's are drawn once.
-    """
-    hashed = hashlib.sha256(f"{index}|{prompt}".encode()).digest()
-    return int.from_bytes(hashed[:4], "little")
+    def denoise(latents: Tensor, timestep: int, conditioning: Tensor) -> Tensor:
+        with torch.no_grad():
+            predicted: Tensor = base.unet(latents, timestep, conditioning).sample
+        return predicted
+
+    return denoise
 
 
 def plain_conditioning(base: BaseModel, prompt: str) -> Tensor:
@@ -66,10 +70,7 @@ def draw(
     seeds: Sequence[int],
     settings: SamplingSettings,
 ) -> Pictures:
-    """One picture per conditioning ``[S, L, 2D]`` and seed: uint8 ``[N, H, W, 3]``.
-
-    A denoiser that takes R prompts a row gets ``[S, R L, 2D]``.
-    """
+    """One picture per conditioning ``[S, L, 2D]`` and seed: uint8 ``[N, H, W, 3]``."""
     parts = [slice(first, first + _AT_ONCE) for first in range(0, len(seeds), _AT_ONCE)]
     return np.concatenate(
         [_draw_rows(base, denoise, conditionings[part], seeds[part], settings) for part in parts]
@@ -86,16 +87,14 @@ def _draw_rows(
     scheduler = _SCHEDULERS[settings.scheduler].from_config(base.scheduler_config)
     scheduler.set_timesteps(settings.steps)
     latents = torch.cat([_noise(base, seed) for seed in seeds]) * scheduler.init_noise_sigma
-    empty = plain_conditioning(base, "")
-    prompts = conditionings[0].shape[1] // empty.shape[1]
-    empty = empty.repeat(len(seeds), prompts, 1)
+    empty = plain_conditioning(base, "").expand(len(seeds), -1, -1)
     for timestep in scheduler.timesteps.tolist():
         told = torch.stack([each[stage_of(timestep, len(each))] for each in conditionings])
         rows = torch.cat([latents, latents])
         plain, guided = denoise(rows, timestep, torch.cat([empty, told])).chunk(2)
         predicted = plain + settings.guidance * (guided - plain)
         latents = scheduler.step(predicted, timestep, latents).prev_sample
-    pixels = (base.decode(latents) / 2 + 0.5).clamp(0, 1) * 255
+    pixels = (base.decode(latents).float() / 2 + 0.5).clamp(0, 1) * 255
     return pixels.permute(0, 2, 3, 1).round().byte().cpu().numpy()
 
 
