@@ -53,7 +53,7 @@ lint: setup ## ruff, mypy, buf, and whether the generated code is up to date
 	ruff format --check .
 	mypy
 	python protos/generate.py protos/build/generated
-	diff -r -x '__*' protos/generated/likeness protos/build/generated/likeness
+	diff -r -x '__*' protos/generated protos/build/generated
 	cd protos && buf lint
 
 .PHONY: protos

@@ -3,7 +3,8 @@
 Google's common protos come from the installed ``googleapis-common-protos``; they are gathered in
 ``protos/build/googleapis`` so that buf and protoc see the same files. That package ships the
 Operations proto as ``operations_proto.proto`` while every import, its own descriptor included,
-says ``operations.proto``: the copy bears the right name.
+says ``operations.proto``: the copy bears the right name. ``protos/vendor`` holds the options of
+protovalidate (https://github.com/bufbuild/protovalidate, v1.2.2), which its wheel does without.
 """
 
 import importlib.resources
@@ -16,6 +17,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).parent
 GOOGLEAPIS = ROOT / "build" / "googleapis"
+VENDOR = ROOT / "vendor"
 GENERATED = ROOT / "generated"
 IMPORTED = (
     "google/api/annotations.proto",
@@ -44,18 +46,21 @@ def generate(out: Path) -> int:
     """Writes ``*_pb2.py``, ``*_pb2.pyi`` and ``*_pb2_grpc.py`` under ``out``; protoc's status."""
     well_known = importlib.resources.files(grpc_tools) / "_proto"
     protos = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "likeness").rglob("*.proto"))
+    vendored = sorted(str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*.proto"))
     out.mkdir(parents=True, exist_ok=True)
     return int(
         protoc.main(
             [
                 "protoc",
                 f"--proto_path={ROOT}",
+                f"--proto_path={VENDOR}",
                 f"--proto_path={GOOGLEAPIS}",
                 f"--proto_path={well_known}",
                 f"--python_out={out}",
                 f"--pyi_out={out}",
                 f"--grpc_python_out={out}",
                 *protos,
+                *vendored,
             ]
         )
     )

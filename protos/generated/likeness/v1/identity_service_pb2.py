@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
@@ -31,7 +32,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"likeness/v1/identity_service.proto\x12\x0blikeness.v1\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa3\x04\n\x08Identity\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03uid\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.likeness.v1.Identity.StateB\x04\xe2\x41\x01\x03\x12\x12\n\nclass_noun\x18\x04 \x01(\t\x12\x1f\n\x11\x62\x61se_model_digest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bstage_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0btoken_width\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61rtifact_digest\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_TRAINING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03:G\xea\x41\x44\n\x15likeness.dev/Identity\x12\x15identities/{identity}*\nidentities2\x08identity\"\xf3\x01\n\x14TrainIdentityRequest\x12\x19\n\x0bidentity_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05image\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x18\n\nclass_noun\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06preset\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rpreview_count\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x30\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"@\n\x15TrainIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\xdd\x04\n\x15TrainIdentityMetadata\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.likeness.v1.TrainIdentityMetadata.State\x12\x0c\n\x04step\x18\x03 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x05\x12\x0c\n\x04loss\x18\x05 \x01(\x02\x12\x16\n\x0e\x64\x65noising_loss\x18\x06 \x01(\x02\x12\x16\n\x0e\x61ttention_loss\x18\x07 \x01(\x02\x12\x14\n\x0cseconds_left\x18\x08 \x01(\x02\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0equeue_position\x18\r \x01(\x05\x12\x38\n\x14\x65stimated_start_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07preview\x18\x0f \x01(\x0c\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"/\n\x14WatchTrainingRequest\x12\x17\n\toperation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa7\x01\n\x15WatchTrainingResponse\x12\x34\n\x08metadata\x18\x01 \x01(\x0b\x32\".likeness.v1.TrainIdentityMetadata\x12)\n\x08identity\x18\x02 \x01(\x0b\x32\x15.likeness.v1.IdentityH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"B\n\x12GetIdentityRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\">\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"J\n\x15ListIdentitiesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.likeness.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x44\x65leteIdentityRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\"\x18\n\x16\x44\x65leteIdentityResponse2\x8c\x04\n\x0fIdentityService\x12\x84\x01\n\rTrainIdentity\x12!.likeness.v1.TrainIdentityRequest\x1a\x1d.google.longrunning.Operation\"1\xca\x41.\n\x15TrainIdentityResponse\x12\x15TrainIdentityMetadata\x12X\n\rWatchTraining\x12!.likeness.v1.WatchTrainingRequest\x1a\".likeness.v1.WatchTrainingResponse0\x01\x12Y\n\x0bGetIdentity\x12\x1f.likeness.v1.GetIdentityRequest\x1a .likeness.v1.GetIdentityResponse\"\x07\xda\x41\x04name\x12Y\n\x0eListIdentities\x12\".likeness.v1.ListIdentitiesRequest\x1a#.likeness.v1.ListIdentitiesResponse\x12\x62\n\x0e\x44\x65leteIdentity\x12\".likeness.v1.DeleteIdentityRequest\x1a#.likeness.v1.DeleteIdentityResponse\"\x07\xda\x41\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"likeness/v1/identity_service.proto\x12\x0blikeness.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa3\x04\n\x08Identity\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03uid\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.likeness.v1.Identity.StateB\x04\xe2\x41\x01\x03\x12\x12\n\nclass_noun\x18\x04 \x01(\t\x12\x1f\n\x11\x62\x61se_model_digest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bstage_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0btoken_width\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61rtifact_digest\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_TRAINING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03:G\xea\x41\x44\n\x15likeness.dev/Identity\x12\x15identities/{identity}*\nidentities2\x08identity\"\x9a\x05\n\x14TrainIdentityRequest\x12\xac\x01\n\x0bidentity_id\x18\x01 \x01(\tB\x96\x01\xe2\x41\x01\x01\xbaH\x8e\x01\xba\x01\x87\x01\n\x0bidentity.id\x12Omust be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\'this.matches(r\'^[a-z][a-z0-9-]{0,62}$\')\xd8\x01\x01\x12\x13\n\x05image\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12u\n\nclass_noun\x18\x03 \x01(\tBa\xe2\x41\x01\x01\xbaHZ\xba\x01T\n\nclass_noun\x12#must be one word of 1 to 32 letters\x1a!this.matches(r\'^[A-Za-z]{1,32}$\')\xd8\x01\x01\x12,\n\x06preset\x18\x04 \x01(\tB\x1c\xe2\x41\x01\x01\xbaH\x15r\x10R\x07\x64\x65\x66\x61ultR\x05paper\xd8\x01\x01\x12\x19\n\x04seed\x18\x05 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00\x12\x96\x01\n\nrequest_id\x18\x06 \x01(\tB\x81\x01\xe2\x41\x01\x01\xbaHz\xba\x01t\n\x05uuid4\x12\x0fmust be a UUID4\x1aZthis.matches(r\'(?i)^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\')\xd8\x01\x01\x12$\n\rpreview_count\x18\x07 \x01(\x05\x42\r\xe2\x41\x01\x01\xbaH\x06\x1a\x04\x18\n(\x00\x12?\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xe2\x41\x01\x01\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01*\x00\"@\n\x15TrainIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\xdd\x04\n\x15TrainIdentityMetadata\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.likeness.v1.TrainIdentityMetadata.State\x12\x0c\n\x04step\x18\x03 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x05\x12\x0c\n\x04loss\x18\x05 \x01(\x02\x12\x16\n\x0e\x64\x65noising_loss\x18\x06 \x01(\x02\x12\x16\n\x0e\x61ttention_loss\x18\x07 \x01(\x02\x12\x14\n\x0cseconds_left\x18\x08 \x01(\x02\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0equeue_position\x18\r \x01(\x05\x12\x38\n\x14\x65stimated_start_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07preview\x18\x0f \x01(\x0c\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"\xba\x01\n\x14WatchTrainingRequest\x12\xa1\x01\n\toperation\x18\x01 \x01(\tB\x8d\x01\xe2\x41\x01\x02\xbaH\x85\x01\xba\x01\x81\x01\n\x0eoperation.name\x12=must be operations/ID, ID 1 to 64 letters, digits and hyphens\x1a\x30this.matches(r\'^operations/[A-Za-z0-9-]{1,64}$\')\"\xa7\x01\n\x15WatchTrainingResponse\x12\x34\n\x08metadata\x18\x01 \x01(\x0b\x32\".likeness.v1.TrainIdentityMetadata\x12)\n\x08identity\x18\x02 \x01(\x0b\x32\x15.likeness.v1.IdentityH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\xf2\x01\n\x12GetIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\">\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"Q\n\x15ListIdentitiesRequest\x12\x1e\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.likeness.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf5\x01\n\x15\x44\x65leteIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\"\x18\n\x16\x44\x65leteIdentityResponse2\x8c\x04\n\x0fIdentityService\x12\x84\x01\n\rTrainIdentity\x12!.likeness.v1.TrainIdentityRequest\x1a\x1d.google.longrunning.Operation\"1\xca\x41.\n\x15TrainIdentityResponse\x12\x15TrainIdentityMetadata\x12X\n\rWatchTraining\x12!.likeness.v1.WatchTrainingRequest\x1a\".likeness.v1.WatchTrainingResponse0\x01\x12Y\n\x0bGetIdentity\x12\x1f.likeness.v1.GetIdentityRequest\x1a .likeness.v1.GetIdentityResponse\"\x07\xda\x41\x04name\x12Y\n\x0eListIdentities\x12\".likeness.v1.ListIdentitiesRequest\x1a#.likeness.v1.ListIdentitiesResponse\x12\x62\n\x0e\x44\x65leteIdentity\x12\".likeness.v1.DeleteIdentityRequest\x1a#.likeness.v1.DeleteIdentityResponse\"\x07\xda\x41\x04nameb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,65 +62,65 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITY']._loaded_options = None
   _globals['_IDENTITY']._serialized_options = b'\352AD\n\025likeness.dev/Identity\022\025identities/{identity}*\nidentities2\010identity'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['identity_id']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['identity_id']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['identity_id']._serialized_options = b'\342A\001\001\272H\216\001\272\001\207\001\n\013identity.id\022Omust be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\032\'this.matches(r\'^[a-z][a-z0-9-]{0,62}$\')\330\001\001'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['image']._loaded_options = None
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['image']._serialized_options = b'\342A\001\002'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['class_noun']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['class_noun']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['class_noun']._serialized_options = b'\342A\001\001\272HZ\272\001T\n\nclass_noun\022#must be one word of 1 to 32 letters\032!this.matches(r\'^[A-Za-z]{1,32}$\')\330\001\001'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preset']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preset']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preset']._serialized_options = b'\342A\001\001\272H\025r\020R\007defaultR\005paper\330\001\001'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['seed']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['seed']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['seed']._serialized_options = b'\342A\001\001\272H\004\"\002(\000'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['request_id']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001\272Hz\272\001t\n\005uuid4\022\017must be a UUID4\032Zthis.matches(r\'(?i)^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\')\330\001\001'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preview_count']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preview_count']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['preview_count']._serialized_options = b'\342A\001\001\272H\006\032\004\030\n(\000'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['timeout']._loaded_options = None
-  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['timeout']._serialized_options = b'\342A\001\001'
+  _globals['_TRAINIDENTITYREQUEST'].fields_by_name['timeout']._serialized_options = b'\342A\001\001\272H\014\252\001\t\"\005\010\200\232\236\001*\000'
   _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._loaded_options = None
-  _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._serialized_options = b'\342A\001\002'
+  _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._serialized_options = b'\342A\001\002\272H\205\001\272\001\201\001\n\016operation.name\022=must be operations/ID, ID 1 to 64 letters, digits and hyphens\0320this.matches(r\'^operations/[A-Za-z0-9-]{1,64}$\')'
   _globals['_GETIDENTITYREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity'
+  _globals['_GETIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity\272H\252\001\272\001\246\001\n\ridentity.name\022amust be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\0322this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')'
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_DELETEIDENTITYREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETEIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity'
+  _globals['_DELETEIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity\272H\252\001\272\001\246\001\n\ridentity.name\022amust be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\0322this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')'
   _globals['_IDENTITYSERVICE'].methods_by_name['TrainIdentity']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['TrainIdentity']._serialized_options = b'\312A.\n\025TrainIdentityResponse\022\025TrainIdentityMetadata'
   _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._serialized_options = b'\332A\004name'
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._serialized_options = b'\332A\004name'
-  _globals['_IDENTITY']._serialized_start=264
-  _globals['_IDENTITY']._serialized_end=811
-  _globals['_IDENTITY_STATE']._serialized_start=653
-  _globals['_IDENTITY_STATE']._serialized_end=738
-  _globals['_TRAINIDENTITYREQUEST']._serialized_start=814
-  _globals['_TRAINIDENTITYREQUEST']._serialized_end=1057
-  _globals['_TRAINIDENTITYRESPONSE']._serialized_start=1059
-  _globals['_TRAINIDENTITYRESPONSE']._serialized_end=1123
-  _globals['_TRAINIDENTITYMETADATA']._serialized_start=1126
-  _globals['_TRAINIDENTITYMETADATA']._serialized_end=1731
-  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_start=1604
-  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_end=1731
-  _globals['_WATCHTRAININGREQUEST']._serialized_start=1733
-  _globals['_WATCHTRAININGREQUEST']._serialized_end=1780
-  _globals['_WATCHTRAININGRESPONSE']._serialized_start=1783
-  _globals['_WATCHTRAININGRESPONSE']._serialized_end=1950
-  _globals['_GETIDENTITYREQUEST']._serialized_start=1952
-  _globals['_GETIDENTITYREQUEST']._serialized_end=2018
-  _globals['_GETIDENTITYRESPONSE']._serialized_start=2020
-  _globals['_GETIDENTITYRESPONSE']._serialized_end=2082
-  _globals['_LISTIDENTITIESREQUEST']._serialized_start=2084
-  _globals['_LISTIDENTITIESREQUEST']._serialized_end=2158
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=2160
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=2252
-  _globals['_DELETEIDENTITYREQUEST']._serialized_start=2254
-  _globals['_DELETEIDENTITYREQUEST']._serialized_end=2323
-  _globals['_DELETEIDENTITYRESPONSE']._serialized_start=2325
-  _globals['_DELETEIDENTITYRESPONSE']._serialized_end=2349
-  _globals['_IDENTITYSERVICE']._serialized_start=2352
-  _globals['_IDENTITYSERVICE']._serialized_end=2876
+  _globals['_IDENTITY']._serialized_start=293
+  _globals['_IDENTITY']._serialized_end=840
+  _globals['_IDENTITY_STATE']._serialized_start=682
+  _globals['_IDENTITY_STATE']._serialized_end=767
+  _globals['_TRAINIDENTITYREQUEST']._serialized_start=843
+  _globals['_TRAINIDENTITYREQUEST']._serialized_end=1509
+  _globals['_TRAINIDENTITYRESPONSE']._serialized_start=1511
+  _globals['_TRAINIDENTITYRESPONSE']._serialized_end=1575
+  _globals['_TRAINIDENTITYMETADATA']._serialized_start=1578
+  _globals['_TRAINIDENTITYMETADATA']._serialized_end=2183
+  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_start=2056
+  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_end=2183
+  _globals['_WATCHTRAININGREQUEST']._serialized_start=2186
+  _globals['_WATCHTRAININGREQUEST']._serialized_end=2372
+  _globals['_WATCHTRAININGRESPONSE']._serialized_start=2375
+  _globals['_WATCHTRAININGRESPONSE']._serialized_end=2542
+  _globals['_GETIDENTITYREQUEST']._serialized_start=2545
+  _globals['_GETIDENTITYREQUEST']._serialized_end=2787
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=2789
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=2851
+  _globals['_LISTIDENTITIESREQUEST']._serialized_start=2853
+  _globals['_LISTIDENTITIESREQUEST']._serialized_end=2934
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=2936
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=3028
+  _globals['_DELETEIDENTITYREQUEST']._serialized_start=3031
+  _globals['_DELETEIDENTITYREQUEST']._serialized_end=3276
+  _globals['_DELETEIDENTITYRESPONSE']._serialized_start=3278
+  _globals['_DELETEIDENTITYRESPONSE']._serialized_end=3302
+  _globals['_IDENTITYSERVICE']._serialized_start=3305
+  _globals['_IDENTITYSERVICE']._serialized_end=3829
 # @@protoc_insertion_point(module_scope)
