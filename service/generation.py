@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from likeness.v1 import generation_service_pb2 as pb
 from likeness.v1 import generation_service_pb2_grpc as pb_grpc
+from service.caller import caller
 from service.context import Context
 from service.drawing import Drawing
 from service.errors import DeadlineExceededError, InvalidRequestError, Violation
 from service.metrics import Metrics
-from service.names import TENANT
 from service.pictures import MIME_TYPE, Making, encode_png, encode_preview
 from service.planning import Planner
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
@@ -61,7 +61,7 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
     async def _draw(
         self, spec: pb.GenerationSpec, context: Context, preview_every: int = 0
     ) -> AsyncGenerator[Event]:
-        plan = await self._planner.plan(spec, TENANT, preview_every)
+        plan = await self._planner.plan(spec, caller().tenant, preview_every)
         timeout = self._settings.timeout_seconds
         if (remaining := context.time_remaining()) is not None:
             timeout = min(timeout, remaining)

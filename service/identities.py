@@ -7,6 +7,7 @@ from google.longrunning import operations_pb2
 from likeness.v1 import identity_service_pb2 as pb
 from likeness.v1 import identity_service_pb2_grpc as pb_grpc
 from service.bundle import BundleSource
+from service.caller import caller
 from service.context import Context
 from service.errors import InvalidRequestError, NotFoundError, Violation
 from service.events import TrainingEvents
@@ -52,7 +53,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         """The state now, then every change until the end."""
         uid = parse_operation_name(request.operation, "operation")
         with self._events.subscribe(uid) as changes:
-            training = await self._operations.get(uid)
+            training = await self._operations.get_of(caller().tenant, uid)
             if training is None:
                 raise NotFoundError(OPERATION_TYPE, request.operation)
             yield watch_message(training)
@@ -70,7 +71,8 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         self, request: pb.GetIdentityRequest, _context: Context
     ) -> pb.GetIdentityResponse:
         """One identity."""
-        record = await self._identities.get(parse_identity_name(request.name))
+        identity_id = parse_identity_name(request.name)
+        record = await self._identities.get(caller().tenant, identity_id)
         if record is None:
             raise NotFoundError(IDENTITY_TYPE, request.name)
         return pb.GetIdentityResponse(identity=identity_message(record))
@@ -81,7 +83,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         """A page, newest first."""
         size = page_size(request.page_size)
         try:
-            page = await self._identities.page(size, request.page_token)
+            page = await self._identities.page(caller().tenant, size, request.page_token)
         except PageTokenError as error:
             raise InvalidRequestError([Violation("page_token", str(error))]) from error
         return pb.ListIdentitiesResponse(

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import structlog
 
+from service.caller import ANYONE, set_caller
 from service.context import Context
 from service.errors import GatewayError
 from service.logs import fault
@@ -49,6 +50,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         in_flight.inc()
         try:
             async with _answering(context, outcome):
+                set_caller(ANYONE)
                 yield
         finally:
             seconds = time.monotonic() - started

@@ -9,9 +9,6 @@ from service.errors import InvalidRequestError, Violation
 IDENTITY_TYPE = "likeness.dev/Identity"
 OPERATION_TYPE = "google.longrunning/Operation"
 
-TENANT = "default"
-"""All callers are one tenant as long as they are not told apart."""
-
 IDENTITY_ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _OPERATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 

@@ -6,6 +6,7 @@ import contextlib
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf import empty_pb2
 
+from service.caller import caller
 from service.context import Context
 from service.errors import InvalidRequestError, NotFoundError, UnavailableError, Violation
 from service.events import TrainingEvents
@@ -46,7 +47,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
             raise InvalidRequestError(violations)
         size = page_size(request.page_size)
         try:
-            page = await self._operations.page(size, request.page_token)
+            page = await self._operations.page(caller().tenant, size, request.page_token)
         except PageTokenError as error:
             raise InvalidRequestError([Violation("page_token", str(error))]) from error
         return operations_pb2.ListOperationsResponse(
@@ -90,7 +91,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
         return empty_pb2.Empty()
 
     async def _get(self, uid: str) -> Training:
-        training = await self._operations.get(uid)
+        training = await self._operations.get_of(caller().tenant, uid)
         if training is None:
             raise NotFoundError(OPERATION_TYPE, operation_name(uid))
         return training

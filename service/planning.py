@@ -81,7 +81,7 @@ class Planner:
         if violations:
             raise InvalidRequestError(violations)
         bundle = bundle or await self._bundles.get()
-        tokens = await self._tokens(spec, bundle)
+        tokens = await self._tokens(spec, tenant, bundle)
         prompt = bundle.tokenizer(spec.prompt, tokens.keys())
         rows = {word: row for row, word in enumerate(tokens)}
         seed = spec.seed if spec.HasField("seed") else secrets.randbelow(RANDOM_SEEDS)
@@ -122,11 +122,11 @@ class Planner:
         return Plan(request, model.base_model_digest)
 
     async def _tokens(
-        self, spec: pb.GenerationSpec, bundle: Bundle
+        self, spec: pb.GenerationSpec, tenant: str, bundle: Bundle
     ) -> dict[str, npt.NDArray[np.float32]]:
         """``[S, 2, D]`` of each placeholder word, blended with its class noun as asked."""
         ids = {word: parse_identity_name(name) for word, name in spec.identities.items()}
-        records = await self._identities.get_all(set(ids.values())) if ids else {}
+        records = await self._identities.get_all(tenant, set(ids.values())) if ids else {}
         for identity_id in ids.values():
             _check_usable(identity_id, records.get(identity_id), bundle)
         tokens = {}

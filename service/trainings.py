@@ -11,6 +11,7 @@ import structlog
 from identity import digest
 from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore, source_key
+from service.caller import caller
 from service.dispatcher import Dispatcher
 from service.errors import (
     AlreadyExistsError,
@@ -20,7 +21,7 @@ from service.errors import (
 )
 from service.events import TrainingEvents
 from service.metrics import Metrics
-from service.names import IDENTITY_TYPE, OPERATION_TYPE, TENANT, identity_name, operation_name
+from service.names import IDENTITY_TYPE, OPERATION_TYPE, identity_name, operation_name
 from service.store import (
     Failure,
     IdentityRecord,
@@ -72,9 +73,10 @@ class Trainings:
         identity_id = request.identity_id or f"identity-{uuid.uuid4().hex[:12]}"
         if (known := await self._known(request_id, payload)) is not None:
             return known
-        if await self._identities.get(identity_id) is not None:
+        tenant = caller().tenant
+        if await self._identities.get(tenant, identity_id) is not None:
             return await self._known_after_all(request_id, payload, identity_id)
-        if await self._operations.waiting(TENANT) >= self._queue_limit:
+        if await self._operations.waiting(tenant) >= self._queue_limit:
             message = f"{self._queue_limit} trainings wait already, which is the limit"
             raise ResourceExhaustedError(message, "TRAINING_QUEUE_FULL", RETRY_SECONDS)
         new = NewTraining(
@@ -86,7 +88,8 @@ class Trainings:
             image_digest=image_digest,
             request_id=request_id,
             payload_digest=payload,
-            tenant=TENANT,
+            tenant=tenant,
+            image_bytes=len(request.image),
             previews=request.preview_count,
             deadline=now() + request.timeout.ToMicroseconds()
             if request.HasField("timeout")
@@ -103,7 +106,7 @@ class Trainings:
 
     async def cancel(self, operation_uid: str) -> None:
         """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""
-        training = await self._operations.get(operation_uid)
+        training = await self._operations.get_of(caller().tenant, operation_uid)
         if training is None:
             raise NotFoundError(OPERATION_TYPE, operation_name(operation_uid))
         await self._to_the_end(self._cancel(training))
@@ -115,17 +118,17 @@ class Trainings:
             NotFoundError, FailedPreconditionError: it does not exist; it is under way.
         """
         name = operation_name(operation_uid)
-        training = await self._operations.get(operation_uid)
+        training = await self._operations.get_of(caller().tenant, operation_uid)
         if training is None:
             raise NotFoundError(OPERATION_TYPE, name)
         if not training.operation.state.done:
             message = f"{name} is under way; cancel it first"
             raise FailedPreconditionError(OPERATION_TYPE, name, message, "OPERATION_NOT_DONE")
-        await self._operations.delete(operation_uid)
+        await self._operations.delete(caller().tenant, operation_uid)
 
     async def delete_identity(self, identity_id: str) -> None:
         """Cancels an identity's training, erases all of it. Raises :class:`NotFoundError`."""
-        record = await self._identities.begin_deletion(identity_id)
+        record = await self._identities.begin_deletion(caller().tenant, identity_id)
         if record is None:
             raise NotFoundError(IDENTITY_TYPE, identity_name(identity_id))
         await self._to_the_end(self._erase(record))
@@ -138,7 +141,7 @@ class Trainings:
     async def _known(self, request_id: str | None, payload: str) -> Training | None:
         if request_id is None:
             return None
-        training = await self._operations.by_request_id(request_id)
+        training = await self._operations.by_request_id(caller().tenant, request_id)
         if training is not None and training.operation.payload_digest != payload:
             name = operation_name(training.operation.uid)
             message = f"request_id was used by another request, which made {name}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
@@ -17,13 +17,16 @@ class IdentityStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, identity_id: str) -> IdentityRecord | None:
-        """The identity of a name."""
-        return (await self.get_all([identity_id])).get(identity_id)
+    async def get(self, tenant: str, identity_id: str) -> IdentityRecord | None:
+        """The identity of a tenant's name."""
+        return (await self.get_all(tenant, [identity_id])).get(identity_id)
 
-    async def get_all(self, identity_ids: Collection[str]) -> dict[str, IdentityRecord]:
-        """Those of the names that exist."""
+    async def get_all(
+        self, tenant: str, identity_ids: Collection[str]
+    ) -> dict[str, IdentityRecord]:
+        """Those of a tenant's names that exist."""
         statement = select(identities).where(
+            identities.c.tenant == tenant,
             identities.c.identity_id.in_(identity_ids),
             identities.c.state != IdentityState.DELETING,
         )
@@ -31,16 +34,18 @@ class IdentityStore:
             rows = [identity(row) for row in await connection.execute(statement)]
         return {row.identity_id: row for row in rows}
 
-    async def page(self, size: int, token: str) -> Page[IdentityRecord]:
+    async def page(self, tenant: str, size: int, token: str) -> Page[IdentityRecord]:
         """A page, newest first. Raises :class:`service.store.paging.PageTokenError`."""
-        visible = select(identities).where(identities.c.state != IdentityState.DELETING)
+        visible = select(identities).where(
+            identities.c.tenant == tenant, identities.c.state != IdentityState.DELETING
+        )
         statement = after(visible, identities, token, size)
         async with self._database.read() as connection:
             rows = [identity(row) for row in await connection.execute(statement)]
         return page_of(rows, [(row.create_time, row.uid) for row in rows], size)
 
     async def in_state(self, state: IdentityState) -> list[IdentityRecord]:
-        """All identities of a state."""
+        """All tenants' identities of a state."""
         statement = select(identities).where(identities.c.state == state)
         async with self._database.read() as connection:
             return [identity(row) for row in await connection.execute(statement)]
@@ -52,9 +57,9 @@ class IdentityStore:
             row = (await connection.execute(statement)).first()
         return None if row is None else identity(row)
 
-    async def begin_deletion(self, identity_id: str) -> IdentityRecord | None:
+    async def begin_deletion(self, tenant: str, identity_id: str) -> IdentityRecord | None:
         """Hides an identity, or finds one that is hidden already; None if there is none."""
-        named = identities.c.identity_id == identity_id
+        named = and_(identities.c.tenant == tenant, identities.c.identity_id == identity_id)
         async with self._database.write() as connection:
             await connection.execute(
                 update(identities).where(named).values(state=IdentityState.DELETING)

@@ -8,6 +8,7 @@ from sqlalchemy import Float, Select, cast, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.caller import DEFAULT_TENANT
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
 from service.store.records import (
@@ -35,6 +36,7 @@ class NewTraining:
         request_id: the caller's, None without idempotency.
         payload_digest: of everything that the request says.
         tenant: whose it is.
+        image_bytes: size of the stored image.
         previews: pictures to show on the way.
         deadline: microseconds since 1970; None without one.
     """
@@ -47,7 +49,8 @@ class NewTraining:
     image_digest: str
     request_id: str | None
     payload_digest: str
-    tenant: str = "default"
+    tenant: str = DEFAULT_TENANT
+    image_bytes: int = 0
     previews: int = 0
     deadline: int | None = None
 
@@ -75,6 +78,7 @@ class OperationStore:
         created = now()
         identity = {
             "uid": new.identity_uid,
+            "tenant": new.tenant,
             "identity_id": new.identity_id,
             "state": IdentityState.TRAINING,
             "class_noun": new.class_noun,
@@ -88,6 +92,7 @@ class OperationStore:
             "request_id": new.request_id,
             "payload_digest": new.payload_digest,
             "image_digest": new.image_digest,
+            "image_bytes": new.image_bytes,
             "preset": new.preset,
             "seed": new.seed,
             "previews": new.previews,
@@ -103,11 +108,16 @@ class OperationStore:
         return await self.get(str(operation["uid"]))
 
     async def get(self, uid: str) -> Training | None:
-        """The operation of a uid."""
+        """The operation of a uid, whosever it is: for the service's own work."""
         return (await self.get_all([uid])).get(uid)
 
+    async def get_of(self, tenant: str, uid: str) -> Training | None:
+        """The operation of a uid, if it is the tenant's."""
+        training = await self.get(uid)
+        return training if training and training.operation.tenant == tenant else None
+
     async def get_all(self, uids: Collection[str]) -> dict[str, Training]:
-        """Those of the operations that exist."""
+        """Those of the operations that exist, whosever they are."""
         if not uids:
             return {}
         statement = select_training().where(operations.c.uid.in_(uids))
@@ -115,16 +125,20 @@ class OperationStore:
             found = [training(row) for row in await connection.execute(statement)]
             return {row.operation.uid: row for row in await self._placed(connection, found)}
 
-    async def by_request_id(self, request_id: str) -> Training | None:
-        """The operation that a request id made."""
-        statement = select_training().where(operations.c.request_id == request_id)
+    async def by_request_id(self, tenant: str, request_id: str) -> Training | None:
+        """The operation that a tenant's request id made."""
+        statement = select_training().where(
+            operations.c.tenant == tenant, operations.c.request_id == request_id
+        )
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).first()
         return None if row is None else training(row)
 
-    async def page(self, size: int, token: str) -> Page[Training]:
+    async def page(self, tenant: str, size: int, token: str) -> Page[Training]:
         """A page, newest first. Raises :class:`service.store.paging.PageTokenError`."""
-        visible = select_training().where(identities.c.state != IdentityState.DELETING)
+        visible = select_training().where(
+            operations.c.tenant == tenant, identities.c.state != IdentityState.DELETING
+        )
         statement = after(visible, operations, token, size)
         async with self._database.read() as connection:
             found = [training(row) for row in await connection.execute(statement)]
@@ -157,10 +171,12 @@ class OperationStore:
             await fail_identity(connection, uid, failure)
             return True
 
-    async def delete(self, uid: str) -> bool:
+    async def delete(self, tenant: str, uid: str) -> bool:
         """Forgets an operation that is done; False if it is under way or gone."""
         statement = delete(operations).where(
-            operations.c.uid == uid, operations.c.state.not_in(ACTIVE)
+            operations.c.tenant == tenant,
+            operations.c.uid == uid,
+            operations.c.state.not_in(ACTIVE),
         )
         async with self._database.write() as connection:
             return bool((await connection.execute(statement)).rowcount)

@@ -43,6 +43,7 @@ class IdentityRecord:
     """A row of ``identities``; attributes are explained in :mod:`service.store.tables`."""
 
     uid: str
+    tenant: str
     identity_id: str
     state: IdentityState
     class_noun: str
@@ -69,6 +70,7 @@ class OperationRecord:
     request_id: str | None
     payload_digest: str
     image_digest: str
+    image_bytes: int
     preset: str
     seed: int
     previews: int

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 from service.store.records import IdentityState, OperationState
@@ -50,7 +51,8 @@ identities = Table(
     "identities",
     metadata,
     Column("uid", String(36), primary_key=True),  # UUID4, never reused
-    Column("identity_id", String(63), nullable=False, unique=True),  # the caller's name for it
+    Column("tenant", String(128), nullable=False),  # whose it is
+    Column("identity_id", String(63), nullable=False),  # the caller's name for it
     Column("state", _state(IdentityState), nullable=False, index=True),
     Column("class_noun", String(32), nullable=False),
     Column("base_model_digest", String(80), nullable=False, default=""),
@@ -61,7 +63,8 @@ identities = Table(
     Column("create_time", BigInteger, nullable=False),
     Column("ready_time", BigInteger),
     *_failure(),
-    Index(None, "create_time", "uid"),
+    UniqueConstraint("tenant", "identity_id"),
+    Index(None, "tenant", "create_time", "uid"),
 )
 
 operations = Table(
@@ -76,9 +79,10 @@ operations = Table(
     ),
     Column("state", _state(OperationState), nullable=False),
     Column("tenant", String(128), nullable=False),  # whose it is
-    Column("request_id", String(36), unique=True),  # the caller's, for idempotency
+    Column("request_id", String(36)),  # the caller's, for idempotency
     Column("payload_digest", String(80), nullable=False),  # of the request that made the operation
     Column("image_digest", String(80), nullable=False),
+    Column("image_bytes", BigInteger, nullable=False, default=0),  # of the stored image
     Column("preset", String(32), nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("previews", Integer, nullable=False),  # pictures to show on the way
@@ -98,6 +102,7 @@ operations = Table(
     Column("start_time", BigInteger),
     Column("end_time", BigInteger),
     *_failure(),
+    UniqueConstraint("tenant", "request_id"),
     Index(None, "state", "create_time"),
     Index(None, "tenant", "state"),
     Index(None, "create_time", "uid"),
@@ -117,4 +122,48 @@ leadership = Table(
     Column("holder", String(36), nullable=False),  # the gateway that leads; empty: none
     Column("term", BigInteger, nullable=False),  # counts leaders
     Column("beat", BigInteger, nullable=False),  # counts the leader's signs of life
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("tenant", String(128), primary_key=True),
+    Column("requests_per_second", Float),  # limits; null: the settings' default holds
+    Column("generations", Integer),
+    Column("identities", Integer),
+    Column("image_bytes", BigInteger),
+    Column("tokens", Float),  # requests that it may make at once; null: as many as ever
+    Column("refill_time", BigInteger, nullable=False, default=0),  # when there were so many
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("uid", String(36), primary_key=True),
+    Column("tenant", String(128), nullable=False, index=True),
+    Column("deadline", BigInteger, nullable=False),  # it is over by then, whatever happened
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(16), primary_key=True),  # the part of a key that is no secret
+    Column("tenant", String(128), nullable=False),
+    Column("digest", String(80), nullable=False),  # of the secret
+    Column("create_time", BigInteger, nullable=False),
+    Column("expire_time", BigInteger),
+    Column("revoke_time", BigInteger),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("tenant", String(128), nullable=False),
+    Column("subject", String(256), nullable=False),  # who within the tenant
+    Column("action", String(64), nullable=False),  # the RPC
+    Column("identity_uid", String(36), nullable=False, index=True),  # empty: none was found
+    Column("outcome", String(32), nullable=False),  # gRPC status
+    Column("reason", String(64), nullable=False),
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, delete
 from structlog.testing import capture_logs
 
+from service.caller import DEFAULT_TENANT
 from service.errors import UnavailableError
 from service.store import (
     Database,
@@ -84,7 +85,7 @@ async def test_only_the_holder_of_an_attempt_writes(database: Database, term: in
     assert await jobs.publish(uid, 2, ARTIFACT)
     assert not await jobs.publish(uid, 2, ARTIFACT)
     assert not await operations.cancel(uid, FAILURE)
-    identity = await identities.get("ann")
+    identity = await identities.get(DEFAULT_TENANT, "ann")
     assert identity is not None
     assert (identity.state, identity.artifact_key) == (IdentityState.READY, ARTIFACT.key)
 
@@ -100,7 +101,7 @@ async def test_a_cancelled_attempt_cannot_publish(database: Database, term: int)
     assert claimed is not None
     assert await operations.cancel(claimed.operation.uid, FAILURE)
     assert not await jobs.publish(claimed.operation.uid, 1, ARTIFACT)
-    identity = await identities.get("ann")
+    identity = await identities.get(DEFAULT_TENANT, "ann")
     assert identity is not None
     assert (identity.state, identity.failure_reason) == (IdentityState.FAILED, "REASON")
 
@@ -156,7 +157,7 @@ def test_pages_hold_every_lasting_row_once(
         seen, token, gone = [], "", set()
         pending = list(changes)
         while True:
-            page = await identities.page(size, token)
+            page = await identities.page(DEFAULT_TENANT, size, token)
             assert len(page.rows) <= size
             seen += [row.identity_id for row in page.rows]
             if not (token := page.next_token):
@@ -164,7 +165,7 @@ def test_pages_hold_every_lasting_row_once(
             if pending:
                 await operations.create(new(f"later-{len(pending)}"))
                 victim = f"identity-{pending.pop()}"
-                if (record := await identities.begin_deletion(victim)) is not None:
+                if (record := await identities.begin_deletion(DEFAULT_TENANT, victim)) is not None:
                     await identities.end_deletion(record.uid)
                     gone.add(victim)
         assert len(set(seen)) == len(seen)
