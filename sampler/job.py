@@ -9,6 +9,7 @@ from typing import Protocol
 from sampler.pace import Pace
 from sampler.picture import Picture
 from sampler.request import SamplingRequest
+from sampler.timeline import Timeline
 from sampler.vae import Pixels
 
 
@@ -49,6 +50,7 @@ class Job:
         rank: when it came, in order.
         latent_shape: ``(C, h, w)`` of its pictures.
         pictures: those that are not denoised yet; none before it is encoded.
+        timeline: its phases so far.
         finished: resolves when all pictures are delivered; raises what went wrong instead.
     """
 
@@ -62,6 +64,7 @@ class Job:
         self.tenant, self.priority, self.rank = request.tenant, request.priority, rank
         self.latent_shape = latent_shape
         self.pictures: list[Picture] = []
+        self.timeline = Timeline()
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request, self._caller = request, caller
         self._deadline = time.monotonic() + request.seconds_left
@@ -79,6 +82,7 @@ class Job:
         """Takes its pictures, unless it is over by now."""
         if not self.finished.done():
             self.pictures = list(pictures)
+            self.timeline.enter("queue")
 
     @property
     def steps_left(self) -> int:

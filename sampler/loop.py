@@ -64,7 +64,9 @@ class Sampler:
     ) -> None:
         # A config that can't be read fails here and not in a request.
         self._schedulers = Schedulers(tables.scheduler_config)
-        self.statistics = Statistics(cache=ByteCache(settings.conditioning_cache_bytes))
+        self.statistics = Statistics(
+            cache=ByteCache(settings.conditioning_cache_bytes), max_rows=bundle.max_rows
+        )
         self._bundle, self._tables, self._engine = bundle, tables, engine
         self._max_waiting, self._changed = settings.max_waiting, changed
         self._condition = Conditioner(
@@ -107,6 +109,7 @@ class Sampler:
                 job.begin(await self._pictures(request, job))
                 self._arrived.set()
             await job.finished
+            self.statistics.drawn(job.timeline)
         finally:
             self._jobs.remove(job)
             self._show()
@@ -171,11 +174,16 @@ class Sampler:
     def _show(self) -> None:
         self.statistics.waiting = sum(job.waiting for job in self._jobs)
         self.statistics.in_flight = len(self._jobs)
+        self.statistics.rows_in_flight = sum(
+            picture.rows for job in self._jobs for picture in job.pictures
+        )
         self._changed()
 
     async def _step(self, owners: dict[Picture, Job]) -> None:
         began = time.monotonic()
         batch = list(owners)
+        for job in owners.values():
+            job.timeline.enter("denoise")
         inputs = self._assemble(batch)
         called = time.monotonic()
         answer = asyncio.create_task(self._engine("unet", inputs, "noise_pred"))
@@ -212,6 +220,8 @@ class Sampler:
             job.preview(picture, to_preview(original, self._tables.latent_rgb))
         if not picture.steps_left:
             job.pictures.remove(picture)
+            if not job.pictures:
+                job.timeline.enter("decode")
             task = asyncio.create_task(self._decode(job, picture))
             self._decoding.add(task)
             task.add_done_callback(self._decoding.discard)

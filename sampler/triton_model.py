@@ -101,7 +101,8 @@ class TritonPythonModel:
             outcome, end = "failed", partial(caller.fail, message, error_codes.INTERNAL)
         else:
             outcome, end = "drawn", partial(caller.end)
-        self._metrics.ended(outcome)
+        self._sampler.statistics.ended[outcome] += 1
+        self._metrics.show(self._sampler.statistics)
         end()
 
     def _parse(self, request: Any) -> Any:

@@ -220,6 +220,8 @@ class _Reporter:
         if self._step is not None:
             self._metrics.training_steps.inc(max(0, progress.step - self._step))
         self._step = progress.step
+        if progress.loss:  # the first report of an attempt has none
+            self._metrics.training_loss.observe(progress.loss)
         # If the database is away the training does not suffer; the next record comes soon.
         with contextlib.suppress(UnavailableError):
             if not await self._jobs.record_progress(operation.uid, operation.attempt, progress):

@@ -19,6 +19,7 @@ from obstore.store import ObjectStore, from_url
 from identity import digest
 from service.errors import DataLossError, UnavailableError
 from service.logs import fault
+from service.metrics import Metrics, timed
 
 log = structlog.get_logger()
 
@@ -40,26 +41,17 @@ def checkpoint_key(operation_uid: str) -> str:
     return f"{CHECKPOINTS}{operation_uid}"
 
 
-@contextmanager
-def _told_as_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (BaseError, OSError) as error:
-        log.error("blob_store_failed", **fault(error))
-        raise UnavailableError("the storage does not answer", "STORAGE_UNAVAILABLE") from error
-
-
 class BlobStore:
     """A place for blobs.
 
     Args:
         url: ``file:///directory``, or an object store's URL such as ``s3://bucket/prefix``, with
             credentials from its usual environment variables.
+        metrics: told how long calls take.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, metrics: Metrics | None = None) -> None:
+        self._seconds = (metrics or Metrics()).blob_seconds
         self._store: ObjectStore = (
             from_url(url, mkdir=True, automatic_cleanup=True)
             if url.startswith("file:")
@@ -68,13 +60,13 @@ class BlobStore:
 
     async def put(self, key: str, data: bytes) -> None:
         """Writes a blob; a crash leaves it whole or absent."""
-        with _told_as_unavailable():
+        with self._call("put"):
             await obstore.put_async(self._store, key, data)
 
     async def find(self, key: str) -> bytes | None:
         """Reads a blob, if it is there."""
         try:
-            with _told_as_unavailable():
+            with self._call("get"):
                 result = await obstore.get_async(self._store, key)
                 return bytes(await result.bytes_async())
         except FileNotFoundError:
@@ -96,14 +88,14 @@ class BlobStore:
     async def delete(self, key: str) -> None:
         """Erases a blob; one that is not there is no error."""
         try:
-            with _told_as_unavailable():
+            with self._call("delete"):
                 await obstore.delete_async(self._store, key)
         except FileNotFoundError:
             return
 
     async def list(self, prefix: str, min_age: float = 0.0) -> list[str]:
         """Keys below a prefix, a whole path segment, of blobs that are ``min_age`` seconds old."""
-        with _told_as_unavailable():
+        with self._call("list"):
             found = await obstore.list(self._store, prefix).collect_async()
         latest = datetime.now(UTC) - timedelta(seconds=min_age)
         return [
@@ -119,3 +111,15 @@ class BlobStore:
         for key in await self.list(f"artifacts/{identity_uid}/"):
             if key != keep:
                 await self.delete(key)
+
+    @contextmanager
+    def _call(self, operation: str) -> Iterator[None]:
+        with timed(self._seconds, operation, UnavailableError):
+            try:
+                yield
+            except FileNotFoundError:
+                raise
+            except (BaseError, OSError) as error:
+                log.error("blob_store_failed", **fault(error))
+                message = "the storage does not answer"
+                raise UnavailableError(message, "STORAGE_UNAVAILABLE") from error

@@ -70,14 +70,22 @@ class Dispatcher:
         worker = self._places.take(uid, self._group(training.operation))
         task = asyncio.create_task(self._attempts.run(training, worker))
         self._running[uid] = task
-        self._metrics.trainings_running.set(len(self._running))
+        self._metrics.training_group_size.observe(self._places.shared(uid))
+        if training.operation.attempt == 1:
+            waited = (now() - training.operation.create_time) / 1e6
+            self._metrics.training_queue_seconds.observe(waited)
+        self._count()
         task.add_done_callback(lambda _, uid=uid: self._ended(uid))  # type: ignore[misc]
 
     def _ended(self, uid: str) -> None:
         del self._running[uid]
         self._places.leave(uid)
-        self._metrics.trainings_running.set(len(self._running))
+        self._count()
         self.wake()
+
+    def _count(self) -> None:
+        self._metrics.trainings_running.set(len(self._running))
+        self._metrics.training_workers.set(self._places.workers)
 
     async def _next(self, term: int) -> Training:
         while True:

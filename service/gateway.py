@@ -30,6 +30,7 @@ from service.leadership import Leadership
 from service.logs import fault
 from service.metrics import Metrics
 from service.operations import OperationsService
+from service.metrics_server import serve
 from service.planning import Planner
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
@@ -60,7 +61,7 @@ async def run(settings: Settings) -> None:
         name = stack.enter_context(_only_gateway(settings.jobs.work_dir))
         metrics = Metrics()
         try:
-            database = Database(settings.database.url)
+            database = Database(settings.database.url, metrics)
             stack.push_async_callback(database.close)
             await database.migrate()
         except (SQLAlchemyError, ImportError, UnavailableError) as error:
@@ -70,7 +71,8 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(sampler.close)
         places = settings.jobs.workers * settings.jobs.group_size
         identities, operations = IdentityStore(database), OperationStore(database, places)
-        jobs, blobs = JobStore(database, settings.jobs.tenant_jobs), BlobStore(settings.blobs.url)
+        jobs = JobStore(database, settings.jobs.tenant_jobs)
+        blobs = BlobStore(settings.blobs.url, metrics)
         backend = _backend(settings, blobs)
         stack.push_async_callback(backend.close)
         cache = IdentityCache(blobs, settings.identity_cache_bytes, metrics)
@@ -110,7 +112,7 @@ async def run(settings: Settings) -> None:
         )
         await tidying.sweep()
         try:
-            stack.callback(metrics.serve(settings.metrics_listen))
+            stack.callback(serve(metrics.registry, settings.metrics_listen))
             server.add_insecure_port(settings.listen)
         except (OSError, RuntimeError) as error:
             addresses = f"{settings.listen} or {settings.metrics_listen}"

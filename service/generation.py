@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 
 import numpy as np
@@ -20,6 +20,7 @@ from service.planning import Planner
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
 from service.spec_validation import MAX_STEPS
+from telemetry.exemplars import exemplar
 
 Event = pb.GenerationProgress | pb.GenerationPreview | pb.GeneratedImage
 
@@ -67,27 +68,40 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
             timeout = min(timeout, remaining)
         if timeout <= 0:
             raise DeadlineExceededError("the call's deadline is over", "DEADLINE_EXCEEDED")
-        with self._measured():
+        self._metrics.asked(plan.request.tenant, "generation")
+        with self._measured() as progressed:
             async with aclosing(self._drawing.draw(plan.request, timeout)) as events:
                 async for event in events:
                     match event:
                         case SamplerProgress(step, total_steps, position):
+                            progressed(step)
                             yield pb.GenerationProgress(
                                 step=step, total_steps=total_steps, queue_position=position
                             )
                         case SamplerPreview(index, step, pixels):
                             yield await _preview(index, step, pixels)
                         case SamplerImage(index, pixels):
-                            yield await _picture(index, pixels, plan.making(index))
-                            self._metrics.images.inc()
+                            with self._metrics.encode_seconds.time():
+                                picture = await _picture(index, pixels, plan.making(index))
+                            yield picture
+                            self._metrics.drawn(plan.request.tenant)
 
     @contextmanager
-    def _measured(self) -> Iterator[None]:
+    def _measured(self) -> Iterator[Callable[[int], None]]:
+        """Measures a drawing; what it yields is to be told how many steps are done."""
         started = time.monotonic()
-        outcome = "succeeded"
+        begun, outcome = False, "succeeded"
+
+        def progressed(steps: int) -> None:
+            nonlocal begun
+            if steps and not begun:
+                begun = True
+                waited = time.monotonic() - started
+                self._metrics.generation_first_step_seconds.observe(waited, exemplar())
+
         self._metrics.generations_in_flight.inc()
         try:
-            yield
+            yield progressed
         except (asyncio.CancelledError, GeneratorExit):
             outcome = "cancelled"
             raise
@@ -97,7 +111,7 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         finally:
             self._metrics.generations_in_flight.dec()
             seconds = time.monotonic() - started
-            self._metrics.generation_seconds.labels(outcome).observe(seconds)
+            self._metrics.generation_seconds.labels(outcome).observe(seconds, exemplar())
 
 
 def _index(image: pb.GeneratedImage) -> int:

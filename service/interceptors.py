@@ -15,6 +15,7 @@ from service.context import Context
 from service.errors import GatewayError
 from service.logs import fault
 from service.metrics import Metrics
+from telemetry.exemplars import exemplar
 
 log = structlog.get_logger()
 
@@ -56,7 +57,8 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             seconds = time.monotonic() - started
             in_flight.dec()
             self._metrics.rpc_handled.labels(*labels, outcome.code.name).inc()
-            self._metrics.rpc_seconds.labels(*labels).observe(seconds)
+            latency = self._metrics.rpc_seconds.labels(*labels, outcome.code.name)
+            latency.observe(seconds, exemplar())
             log.info(
                 "rpc",
                 method=method,

@@ -16,6 +16,6 @@ async def watch(jobs: JobStore, readiness: Readiness, metrics: Metrics) -> None:
     while True:
         with contextlib.suppress(UnavailableError):
             queue = await jobs.queue()
-            metrics.set_queue(queue.depth, queue.oldest)
+            metrics.set_queue(queue.states, queue.oldest)
         await asyncio.gather(readiness.store(), readiness.triton())
         await asyncio.sleep(INTERVAL_SECONDS)

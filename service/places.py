@@ -29,6 +29,16 @@ class Places:
         self._taken[uid] = (worker, group)
         return worker
 
+    def shared(self, uid: str) -> int:
+        """How many jobs a job's worker has, itself included."""
+        worker, _ = self._taken[uid]
+        return sum(each == worker for each, _ in self._taken.values())
+
+    @property
+    def workers(self) -> int:
+        """Workers that have a job."""
+        return len({worker for worker, _ in self._taken.values()})
+
     def leave(self, uid: str) -> None:
         """Gives a job's place back."""
         del self._taken[uid]

@@ -103,6 +103,7 @@ class Trainings:
         log.info("training_queued", operation=created.operation.uid, identity=new.identity_uid)
         self._dispatcher.wake()
         return created
+        self._metrics.asked(new.tenant, "training")
 
     async def cancel(self, operation_uid: str) -> None:
         """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""

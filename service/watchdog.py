@@ -1,6 +1,7 @@
 """Notices models whose process has died, which Triton itself calls ready, and loads them anew."""
 
 import asyncio
+import time
 
 import structlog
 
@@ -48,8 +49,10 @@ class Watchdog:
         async with self._checking:
             mended: set[str] = set()
             while True:
+                began = time.monotonic()
                 try:
                     await self._sampler.heartbeat(HEARTBEAT_SECONDS)
+                    self._metrics.heartbeat_seconds.observe(time.monotonic() - began)
                     self._alive = True
                 except ModelDiedError as error:
                     self._alive = False

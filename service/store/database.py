@@ -17,6 +17,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from service.errors import UnavailableError
 from service.logs import fault
+from service.metrics import Metrics, timed
 from service.store import tables
 from service.store.records import now
 
@@ -40,10 +41,12 @@ class Database:
 
     Args:
         url: SQLAlchemy URL of the driver aiosqlite or asyncpg.
+        metrics: told how long transactions take.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, metrics: Metrics | None = None) -> None:
         self._engine = _engine(url)
+        self._seconds = (metrics or Metrics()).store_seconds
         # A read is one statement and needs no transaction of its own.
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -59,7 +62,7 @@ class Database:
         Raises:
             UnavailableError: the database does not answer, or refuses to write.
         """
-        with _told_as_unavailable():
+        with timed(self._seconds, "write", UnavailableError), _told_as_unavailable():
             async with self._engine.begin() as connection:
                 yield connection
 
@@ -70,7 +73,7 @@ class Database:
         Raises:
             UnavailableError: the database does not answer.
         """
-        with _told_as_unavailable():
+        with timed(self._seconds, "read", UnavailableError), _told_as_unavailable():
             async with self._reader.connect() as connection:
                 yield connection
 

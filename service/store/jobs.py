@@ -5,7 +5,7 @@ and changes nothing unless the operation still runs under it: an attempt that wa
 requeued or overtaken can neither report nor publish.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,9 +41,9 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Queue:
-    """Jobs that wait: how many, and since when the oldest (microseconds since 1970)."""
+    """All trainings by state, and since when the oldest waits (microseconds since 1970)."""
 
-    depth: int
+    states: Mapping[str, int]
     oldest: int | None
 
 
@@ -117,13 +117,18 @@ class JobStore:
         return uids
 
     async def queue(self) -> Queue:
-        """The jobs that wait."""
-        statement = select(func.count(), func.min(operations.c.create_time)).where(
-            operations.c.state == OperationState.QUEUED
-        )
+        """How many jobs there are in each state, and how long they wait."""
+        statement = select(
+            operations.c.state, func.count(), func.min(operations.c.create_time)
+        ).group_by(operations.c.state)
         async with self._database.read() as connection:
-            depth, oldest = (await connection.execute(statement)).one()
-        return Queue(depth, oldest)
+            rows = (await connection.execute(statement)).all()
+        counts = {state: count for state, count, _ in rows}
+        oldest = {state: time for state, _, time in rows}
+        return Queue(
+            {state: counts.get(state, 0) for state in OperationState},
+            oldest.get(OperationState.QUEUED),
+        )
 
     async def next_time(self) -> int | None:
         """When the next job that may not start yet may; None if there is none."""

@@ -1,7 +1,7 @@
 """The sampler in a real Triton server, over gRPC, against diffusers' own pipeline."""
 
 import asyncio
-import re
+import time
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +16,8 @@ from tritonclient.utils import InferenceServerException
 
 from deploy.triton import TritonServer
 from identity import PromptTokenizer, ServingBundle
+from sampler.metrics import FAMILIES
+from sampler.timeline import PHASES
 from tests.support.serving import draw, executions, open_stream, request_tensors
 
 # uint8 levels by which a picture may differ from diffusers' own. With random weights the U-Net is
@@ -23,7 +25,6 @@ from tests.support.serving import draw, executions, open_stream, request_tensors
 # by 100 levels. So the settings here are mild; the trained checkpoint is compared at full ones.
 PEER_LEVELS = 1
 PROMPT = "a photo of a person"
-METRICS_PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 @pytest.fixture(scope="module")
@@ -164,8 +165,10 @@ async def test_the_sampler_shows_its_metrics(
 
     ids = tokenize("a metric of a person").token_ids
     before = metrics()
+    began = time.monotonic()
     for _ in range(2):
         await draw(client, request_tensors(ids, ids, steps=4, guidance=1.0))
+    seconds = time.monotonic() - began
     after = metrics()
     grown = {name: after[name] - before.get(name, 0) for name in after}
     prefix = "likeness_sampler_"
@@ -175,9 +178,14 @@ async def test_the_sampler_shows_its_metrics(
     assert grown[prefix + "conditioning_cache_misses_total"] == 1
     assert grown[prefix + "step_seconds_total"] > grown[prefix + "engine_seconds_total"] > 0
     assert after[prefix + "requests_in_flight"] == 0
-    _, _, page = METRICS_PAGE.read_text().partition("\n## ")
-    described = set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
-    assert {name.partition("{")[0] for name in after} == described
+    shown = {name.removeprefix(prefix) for name in after}
+    assert shown == {
+        each.name + (f'{{{each.label}="{label}"}}' if label else "")
+        for each in FAMILIES
+        for label in each.values
+    }
+    phases = sum(grown[prefix + f'phase_seconds_total{{phase="{each}"}}'] for each in PHASES)
+    assert grown[prefix + "step_seconds_total"] <= phases < seconds
 
 
 async def test_a_deadline_that_can_not_be_met_is_refused(

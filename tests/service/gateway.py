@@ -104,6 +104,12 @@ class Gateway:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as answer:
             return answer.read().decode()
 
+    def open_metrics(self) -> str:
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=accept)) as answer:
+            return answer.read().decode()
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """Log lines of one event."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]

@@ -1,36 +1,47 @@
 """Metrics, their page, health and reflection."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from service.metrics import Metrics
+from deploy.monitoring.metrics_page import gateway_rows, page
+from service.metrics import MAX_TENANTS, Metrics
 from tests.service.gateway import Gateway, scripted
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+BUILD = ("version", "python")
 
 
-def test_the_page_describes_every_metric_with_its_labels() -> None:
-    ours, _, _triton = PAGE.read_text().partition("\n## ")
-    described = {
-        match[1]: tuple(re.findall(r"`(\w+)`", match[2]))
-        for match in re.finditer(r"^\| `(\w+)` \| \w+ \| (.*?) \|", ours, re.MULTILINE)
-    }
-    registry = Metrics().registry
-    offered = {
-        name: tuple(getattr(collector, "_labelnames", ()))
-        for collector, names in registry._collector_to_names.items()
-        for name in names
-        if not name.endswith(("_created", "_bucket", "_count", "_sum"))
-        and not name.startswith("process_")
-        and (name.endswith("_total") or name + "_total" not in names)
-        and (name.endswith("_info") or name + "_info" not in names)
-    }
-    assert described == offered
+def test_the_page_is_of_this_code() -> None:
+    assert PAGE.read_text() == page(), "python -m deploy.monitoring.metrics_page"
+
+
+async def test_the_page_describes_what_a_gateway_shows(gateway: Gateway, photo: bytes) -> None:
+    async with gateway.stubs() as stubs:
+        await stubs.finished(await stubs.train(photo))
+    described = {row.name: row for row in gateway_rows()}
+    shown = {}
+    for family in text_string_to_metric_families(gateway.open_metrics()):
+        name = family.name + {"counter": "_total", "info": "_info"}.get(family.type, "")
+        if not name.startswith("process_"):
+            shown[name] = family.type
+            for sample in family.samples:
+                assert set(sample.labels) - {"le"} <= {*described[name].labels, *BUILD}, sample
+    assert shown == {name: row.kind for name, row in described.items()}
+
+
+def test_a_thousand_tenants_are_two_hundred_labels() -> None:
+    metrics = Metrics()
+    for number in range(1000):
+        metrics.drawn(f"tenant-{number}")
+    text = generate_latest(metrics.registry).decode()
+    assert text.count("likeness_tenant_images_total{") == MAX_TENANTS + 1
+    assert 'likeness_tenant_images_total{tenant="other"} 800.0' in text
 
 
 async def test_metrics_count_what_happened(
@@ -47,6 +58,10 @@ async def test_metrics_count_what_happened(
         "likeness_training_steps_total 3.0",
         'likeness_training_seconds_count{outcome="succeeded"} 1.0',
         "likeness_training_queue_depth 0.0",
+        'likeness_operations{state="failed"} 0.0',
+        "likeness_training_group_size_sum 2.0",
+        "likeness_training_queue_seconds_count 1.0",
+        'likeness_tenant_requests_total{kind="training",tenant="default"} 1.0',
         "likeness_store_up 1.0",
         "likeness_triton_up 0.0",
         'grpc_server_handled_total{grpc_code="OK",grpc_method="TrainIdentity",'

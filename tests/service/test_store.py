@@ -113,11 +113,11 @@ async def test_a_job_is_claimed_once_and_in_order(database: Database, term: int)
     got = sorted(each.operation.uid for each in claimed if each)
     assert got == sorted(each.operation.uid for each in made if each)
     queue = await jobs.queue()
-    assert (queue.depth, queue.oldest) == (0, None)
+    assert (queue.states["queued"], queue.oldest) == (0, None)
     assert made[0] is not None
     assert await jobs.retry(made[0].operation.uid, 1, now() + 60_000_000)
     assert await jobs.claim(term) is None
-    assert (await jobs.queue()).depth == 1
+    assert (await jobs.queue()).states["queued"] == 1
 
 
 @given(time=st.integers(0, 2**63 - 1), uid=st.uuids().map(str))

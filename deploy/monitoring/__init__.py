@@ -1,0 +1,1 @@
+"""Metrics' page, alerts and dashboards, all made from code."""

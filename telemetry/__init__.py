@@ -1,0 +1,1 @@
+"""What every process tells about itself in the same way: traces."""
