@@ -25,6 +25,7 @@ from service.following import follow
 from service.generation import GenerationService
 from service.health import HealthService, Readiness
 from service.identities import IdentityService
+from service.images import ImageDecoder
 from service.jobs import JobBackend
 from service.leadership import Leadership
 from service.logs import fault
@@ -77,6 +78,8 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(backend.close)
         cache = IdentityCache(blobs, settings.identity_cache_bytes, metrics)
         bundles = BundleSource(settings.bundle)
+        decoder = ImageDecoder()
+        stack.push_async_callback(decoder.close)
         events = TrainingEvents()
         tidying = Tidying(identities, operations, blobs, backend, cache)
         attempts = Attempts(
@@ -98,9 +101,11 @@ async def run(settings: Settings) -> None:
         readiness = Readiness(database, sampler, watchdog, bundles, metrics)
         server = make_server(
             Services(
-                identities=IdentityService(identities, operations, trainings, events, bundles),
+                identities=IdentityService(
+                    identities, operations, trainings, events, bundles, decoder
+                ),
                 generation=GenerationService(
-                    Planner(identities, cache, bundles, settings.generation),
+                    Planner(identities, cache, bundles, decoder, settings.generation),
                     Drawing(sampler, watchdog, metrics),
                     metrics,
                     settings.generation,

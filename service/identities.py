@@ -9,8 +9,10 @@ from likeness.v1 import identity_service_pb2_grpc as pb_grpc
 from service.bundle import BundleSource
 from service.caller import caller
 from service.context import Context
+from service.decoding import ImageRefusedError
 from service.errors import InvalidRequestError, NotFoundError, Violation
 from service.events import TrainingEvents
+from service.images import ImageDecoder
 from service.messages import identity_message, operation_message, watch_message
 from service.names import (
     IDENTITY_TYPE,
@@ -33,19 +35,26 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         trainings: Trainings,
         events: TrainingEvents,
         bundles: BundleSource,
+        decoder: ImageDecoder,
     ) -> None:
         self._identities, self._operations = identities, operations
         self._trainings, self._events, self._bundles = trainings, events, bundles
+        self._decoder = decoder
 
     async def TrainIdentity(
         self, request: pb.TrainIdentityRequest, _context: Context
     ) -> operations_pb2.Operation:
         """Queues a training."""
         bundle = await self._bundles.find()
-        violations = await training_violations(request, bundle.tokenizer if bundle else None)
+        violations = training_violations(request, bundle.tokenizer if bundle else None)
+        image = b""
+        try:
+            image = await self._decoder.clean_png(request.image)
+        except ImageRefusedError as error:
+            violations.append(Violation("image", str(error)))
         if violations:
             raise InvalidRequestError(violations)
-        return operation_message(await self._trainings.start(request))
+        return operation_message(await self._trainings.start(request, image))
 
     async def WatchTraining(
         self, request: pb.WatchTrainingRequest, _context: Context

@@ -1,53 +1,108 @@
-"""Source images: what is taken and what is refused.
-
-The image is opened by three decoders only, its size is read from the header before any pixel is
-decoded, and then it is decoded once to the end, so that a damaged file is refused here and not
-minutes later by the trainer.
-"""
+"""Callers' pictures, decoded by processes that can be lost without harm."""
 
 import asyncio
-import io
-import warnings
+import contextlib
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+import numpy.typing as npt
+import structlog
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+from service.decoding import ANSWER, REQUEST, ImageRefusedError
+
+log = structlog.get_logger()
+
 MAX_BYTES = 16 * 2**20
-MAX_PIXELS = 50_000_000
-MIN_SIDE = 32
+PROCESSES = 2
+TIME_LIMIT = 20.0
+"""Seconds of a picture, from when its turn has come."""
 
-_decoding = asyncio.Semaphore(2)  # a picture at the limit takes 200 MB
-
-
-async def image_violation(data: bytes) -> str | None:
-    """What is wrong with an image, with the limit it breaks; None if nothing is."""
-    if not data:
-        return "is empty (0 bytes)"
-    if len(data) > MAX_BYTES:
-        return f"has {len(data)} bytes, the limit is {MAX_BYTES}"
-    async with _decoding:
-        return await asyncio.to_thread(_decode, data)
+_INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
-def _decode(data: bytes) -> str | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        return f"is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image"
-    except Image.DecompressionBombError:
-        return f"has too many pixels, the limit is {MAX_PIXELS}"
-    except Exception:  # whatever a decoder throws at hostile bytes
-        return "is damaged"
-    with image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            return f"has {width}x{height} pixels, the limit is {MAX_PIXELS}"
-        if min(width, height) < MIN_SIDE:
-            return f"has {width}x{height} pixels, at least {MIN_SIDE} are needed on each side"
+class ImageDecoder:
+    """Up to ``PROCESSES`` processes that are started when needed, and replaced when they die."""
+
+    def __init__(self) -> None:
+        self._idle: asyncio.LifoQueue[Process | None] = asyncio.LifoQueue()
+        for _ in range(PROCESSES):
+            self._idle.put_nowait(None)
+
+    async def clean_png(self, data: bytes) -> bytes:
+        """The picture as PNG, upright and without metadata; see :mod:`service.decoding`.
+
+        Raises:
+            ImageRefusedError: it is not a picture, damaged, or beyond a limit, which is named.
+        """
+        return await self._decode(data, 0, 0)
+
+    async def fitted(self, data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
+        """``[height, width, 3]`` of the picture, scaled and cropped around its middle.
+
+        Raises:
+            ImageRefusedError: as above.
+        """
+        pixels = await self._decode(data, height, width)
+        return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+    async def close(self) -> None:
+        """Ends the processes."""
+        for _ in range(PROCESSES):
+            if (process := await self._idle.get()) is not None:
+                await _kill(process)
+
+    async def _decode(self, data: bytes, height: int, width: int) -> bytes:
+        if not data:
+            raise ImageRefusedError("is empty (0 bytes)")
+        if len(data) > MAX_BYTES:
+            raise ImageRefusedError(f"has {len(data)} bytes, the limit is {MAX_BYTES}")
+        process = await self._idle.get()
         try:
-            image.load()
-        except Exception:  # as above
-            return "is damaged"
-    return None
+            if process is None or process.returncode is not None:
+                process = await _start()
+            async with asyncio.timeout(TIME_LIMIT):
+                taken, answer = await _ask(process, data, height, width)
+        except BaseException as error:
+            if process is not None:
+                await asyncio.shield(_kill(process))
+            process = None
+            if isinstance(error, TimeoutError):
+                limit = f"takes too long to decode, the limit is {TIME_LIMIT:g} s"
+                raise ImageRefusedError(limit) from error
+            if isinstance(error, asyncio.IncompleteReadError | ConnectionError):
+                log.warning("decoder_died")
+                raise ImageRefusedError("is damaged") from error
+            raise
+        finally:
+            self._idle.put_nowait(process)
+        if not taken:
+            raise ImageRefusedError(answer.decode())
+        return answer
+
+
+async def _start() -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "service.decoding"),
+        stdin=PIPE,
+        stdout=PIPE,
+        env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+    )
+
+
+async def _ask(process: Process, data: bytes, height: int, width: int) -> tuple[bool, bytes]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(REQUEST.pack(len(data), height, width))
+    process.stdin.write(data)
+    await process.stdin.drain()
+    taken, length = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
+    return bool(taken), await process.stdout.readexactly(length)
+
+
+async def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

@@ -13,8 +13,14 @@ from identity.strength import blend
 from likeness.v1 import generation_service_pb2 as pb
 from service.bundle import Bundle, BundleSource
 from service.cache import IdentityCache
-from service.errors import FailedPreconditionError, InvalidRequestError, NotFoundError
-from service.init_image import fitted_pixels
+from service.decoding import MIN_SIDE, ImageRefusedError
+from service.errors import (
+    FailedPreconditionError,
+    InvalidRequestError,
+    NotFoundError,
+    Violation,
+)
+from service.images import ImageDecoder
 from service.names import IDENTITY_TYPE, identity_name, parse_identity_name
 from service.pictures import Making
 from service.sampler_request import SamplerRequest
@@ -58,10 +64,11 @@ class Planner:
         identities: IdentityStore,
         cache: IdentityCache,
         bundles: BundleSource,
+        decoder: ImageDecoder,
         settings: GenerationSettings,
     ) -> None:
         self._identities, self._cache, self._bundles = identities, cache, bundles
-        self._settings = settings
+        self._decoder, self._settings = decoder, settings
 
     async def plan(self, spec: pb.GenerationSpec, tenant: str, preview_every: int) -> Plan:
         """The plan of a request.
@@ -77,17 +84,18 @@ class Planner:
         """
         bundle = await self._bundles.find()
         ceiling = pb.Priority.Value(f"PRIORITY_{self._settings.priority_ceiling.upper()}")
-        violations = await spec_violations(spec, bundle, ceiling)
-        if violations:
+        violations = spec_violations(spec, bundle, ceiling)
+        if not violations:
+            bundle = bundle or await self._bundles.get()
+        init_image = await self._init_image(spec, bundle, violations)
+        if violations or bundle is None:
             raise InvalidRequestError(violations)
-        bundle = bundle or await self._bundles.get()
         tokens = await self._tokens(spec, tenant, bundle)
         prompt = bundle.tokenizer(spec.prompt, tokens.keys())
         rows = {word: row for row, word in enumerate(tokens)}
         seed = spec.seed if spec.HasField("seed") else secrets.randbelow(RANDOM_SEEDS)
         default, model, start = self._settings, bundle.description, spec.init_image
-        height = spec.height if spec.HasField("height") else model.image_height
-        width = spec.width if spec.HasField("width") else model.image_width
+        height, width = _size(spec, bundle)
         interval = spec.guidance_interval
         request = SamplerRequest(
             prompt_ids=prompt.token_ids,
@@ -109,17 +117,26 @@ class Planner:
             ),
             height=height,
             width=width,
-            init_image=(
-                await fitted_pixels(start.data, height, width)
-                if spec.HasField("init_image")
-                else None
-            ),
+            init_image=init_image,
             init_strength=start.strength if start.HasField("strength") else DEFAULT_INIT_STRENGTH,
             preview_every=preview_every,
             tenant=tenant,
             priority=RANKS.get(spec.priority, 0),
         )
         return Plan(request, model.base_model_digest)
+
+    async def _init_image(
+        self, spec: pb.GenerationSpec, bundle: Bundle | None, violations: list[Violation]
+    ) -> npt.NDArray[np.uint8] | None:
+        """The picture to start from; what is wrong with it joins the ``violations``."""
+        if not spec.HasField("init_image"):
+            return None
+        height, width = (MIN_SIDE, MIN_SIDE) if violations or not bundle else _size(spec, bundle)
+        try:
+            return await self._decoder.fitted(spec.init_image.data, height, width)
+        except ImageRefusedError as error:
+            violations.append(Violation("spec.init_image.data", str(error)))
+            return None
 
     async def _tokens(
         self, spec: pb.GenerationSpec, tenant: str, bundle: Bundle
@@ -138,6 +155,14 @@ class Planner:
                 strength = np.broadcast_to(stages[:, None], (bundle.description.stages, 2))
                 tokens[word] = blend(tokens[word], bundle.embedding(record.class_noun), strength)
         return tokens
+
+
+def _size(spec: pb.GenerationSpec, bundle: Bundle) -> tuple[int, int]:
+    """Height and width of the pictures."""
+    model = bundle.description
+    height = spec.height if spec.HasField("height") else model.image_height
+    width = spec.width if spec.HasField("width") else model.image_width
+    return height, width
 
 
 def _check_usable(identity_id: str, record: IdentityRecord | None, bundle: Bundle) -> None:

@@ -8,7 +8,6 @@ from identity.prompt import PLACEHOLDER
 from likeness.v1 import generation_service_pb2 as pb
 from service.bundle import Bundle
 from service.errors import InvalidRequestError, Violation
-from service.images import image_violation
 from service.names import is_placeholder_word, parse_identity_name, quoted
 
 MAX_PROMPT = 4096
@@ -19,10 +18,10 @@ MAX_SEED = 2**63 - 1
 MIN_INIT_STRENGTH = 0.01
 
 
-async def spec_violations(
+def spec_violations(
     spec: pb.GenerationSpec, bundle: Bundle | None, priority_ceiling: int
 ) -> list[Violation]:
-    """What is wrong with a request to draw.
+    """What is wrong with a request to draw, but for its pictures.
 
     Args:
         spec: what to draw.
@@ -38,10 +37,6 @@ async def spec_violations(
         found += _strength(spec, word, bundle.description if bundle else None)
     if bundle is not None:
         found += _size(spec, bundle.description)
-    if spec.HasField("init_image"):
-        description = await image_violation(spec.init_image.data)
-        if description is not None:
-            found.append(Violation("spec.init_image.data", description))
     return found
 
 

@@ -60,16 +60,19 @@ class Trainings:
         self._tidying, self._metrics = tidying, metrics
         self._finishing: set[asyncio.Task[None]] = set()
 
-    async def start(self, request: pb.TrainIdentityRequest) -> Training:
+    async def start(self, request: pb.TrainIdentityRequest, image: bytes) -> Training:
         """Queues a valid request, or finds the training that the same request began.
+
+        Args:
+            request: what to learn.
+            image: its picture, cleaned.
 
         Raises:
             AlreadyExistsError: the identity exists, or the request id belongs to another request.
             ResourceExhaustedError: as many trainings wait as may.
         """
         request_id = request.request_id.lower() or None
-        image_digest = digest(request.image)
-        payload = payload_digest(request, image_digest)
+        payload = payload_digest(request)
         identity_id = request.identity_id or f"identity-{uuid.uuid4().hex[:12]}"
         if (known := await self._known(request_id, payload)) is not None:
             return known
@@ -85,7 +88,7 @@ class Trainings:
             class_noun=request.class_noun.lower() or DEFAULT_CLASS_NOUN,
             preset=request.preset or PRESETS[0],
             seed=request.seed,
-            image_digest=image_digest,
+            image_digest=digest(image),
             request_id=request_id,
             payload_digest=payload,
             tenant=tenant,
@@ -95,7 +98,7 @@ class Trainings:
             if request.HasField("timeout")
             else None,
         )
-        await self._blobs.put(source_key(new.identity_uid), request.image)
+        await self._blobs.put(source_key(new.identity_uid), image)
         created = await self._operations.create(new)
         if created is None:  # a call at the same time was quicker
             await self._blobs.erase_source(new.identity_uid)
@@ -183,13 +186,13 @@ class Trainings:
         await asyncio.shield(task)
 
 
-def payload_digest(request: pb.TrainIdentityRequest, image_digest: str) -> str:
+def payload_digest(request: pb.TrainIdentityRequest) -> str:
     """Digest of everything that a request says, but for its id."""
     rest = pb.TrainIdentityRequest()
     rest.CopyFrom(request)
     rest.ClearField("request_id")
     rest.ClearField("image")
-    return digest(image_digest.encode() + rest.SerializeToString(deterministic=True))
+    return digest(digest(request.image).encode() + rest.SerializeToString(deterministic=True))
 
 
 def _name_taken(identity_id: str) -> AlreadyExistsError:

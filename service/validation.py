@@ -3,7 +3,6 @@
 from identity import PromptTokenizer
 from likeness.v1 import identity_service_pb2 as pb
 from service.errors import InvalidRequestError, Violation
-from service.images import image_violation
 from service.names import (
     IDENTITY_ID,
     is_uuid4,
@@ -19,11 +18,11 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 50
 
 
-async def training_violations(
+def training_violations(
     request: pb.TrainIdentityRequest, tokenizer: PromptTokenizer | None
 ) -> list[Violation]:
-    """What is wrong with a `TrainIdentity` request. Without tokenizer the trainer has to judge
-    whether the base model knows the class noun.
+    """What is wrong with a `TrainIdentity` request, but for its image. Without tokenizer
+    the trainer has to judge whether the base model knows the class noun.
     """
     found = []
     if request.identity_id and not IDENTITY_ID.fullmatch(request.identity_id):
@@ -33,8 +32,6 @@ async def training_violations(
                 "must be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter",
             )
         )
-    if (description := await image_violation(request.image)) is not None:
-        found.append(Violation("image", description))
     if (description := _class_noun(request.class_noun, tokenizer)) is not None:
         found.append(Violation("class_noun", description))
     if request.preset and request.preset not in PRESETS:

@@ -19,8 +19,10 @@ PORTRAIT_CUT_ABOVE = 1 / 3
 """Share of a portrait's surplus height cut above the square: heads are in the upper half."""
 
 
-def decode_image(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Decodes an image for a model of ``height`` x ``width`` pixels.
+def decode_image(
+    data: bytes, height: int, width: int, field: str = "image"
+) -> npt.NDArray[np.uint8]:
+    """Decodes an image for a model of ``height`` x ``width`` pixels; errors call it ``field``.
 
     Orientation (EXIF) is applied, transparency laid on white, any mode made RGB. The picture is
     cropped, never padded: bars would be learned, and would shrink the face. Sideways the crop is
@@ -33,41 +35,43 @@ def decode_image(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
         InputError: not an image, damaged, or out of the limits above.
     """
     if len(data) > MAX_BYTES:
-        raise _fault(f"has {len(data)} bytes, the limit is {MAX_BYTES}")
+        raise _fault(field, f"has {len(data)} bytes, the limit is {MAX_BYTES}")
     if not data:
-        raise _fault("is empty (0 bytes)")
+        raise _fault(field, "is empty (0 bytes)")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-            _check_size(image)
+            _check_size(image, field)
             image.load()
             image = ImageOps.exif_transpose(image)
             image = _to_rgb(image)
     except Image.DecompressionBombError as error:
-        raise _fault(f"has too many pixels, the limit is {MAX_PIXELS}") from error
+        raise _fault(field, f"has too many pixels, the limit is {MAX_PIXELS}") from error
     except UnidentifiedImageError as error:
-        raise _fault(f"is not a {', '.join(FORMATS)} image") from error
+        raise _fault(field, f"is not a {', '.join(FORMATS)} image") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, InputError):
             raise
-        raise _fault("is damaged") from error
+        raise _fault(field, "is damaged") from error
     fitted = ImageOps.fit(
         image, (width, height), Image.Resampling.LANCZOS, centering=(0.5, PORTRAIT_CUT_ABOVE)
     )
     return np.asarray(fitted)
 
 
-def _fault(message: str) -> InputError:
-    return InputError("INVALID_IMAGE", f"image: {message}")
+def _fault(field: str, message: str) -> InputError:
+    return InputError("INVALID_IMAGE", f"{field}: {message}")
 
 
-def _check_size(image: Image.Image) -> None:
+def _check_size(image: Image.Image, field: str) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise _fault(f"has {width}x{height} pixels, the limit is {MAX_PIXELS}")
+        raise _fault(field, f"has {width}x{height} pixels, the limit is {MAX_PIXELS}")
     if min(width, height) < MIN_SIDE:
-        raise _fault(f"has {width}x{height} pixels, at least {MIN_SIDE}x{MIN_SIDE} are needed")
+        raise _fault(
+            field, f"has {width}x{height} pixels, at least {MIN_SIDE}x{MIN_SIDE} are needed"
+        )
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -66,7 +66,10 @@ class JobInHand:
         self._lock = DirectoryLock(job.work)
         try:
             files = [_read(path) for path in job.images]
-            images = [decode_image(data, *base.image_size) for data in files]
+            images = [
+                decode_image(data, *base.image_size, "image" if len(files) == 1 else f"images[{i}]")
+                for i, data in enumerate(files)
+            ]
             views = make_views(base, images, job.config, job.seed)
             self.learner = Learner(base, job.config, job.class_noun, views, job.seed)
             name = fingerprint(job, files, base)

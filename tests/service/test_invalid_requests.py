@@ -1,6 +1,5 @@
 """Bad input: the right status, every violation at once, field and limit named; nothing is kept."""
 
-import io
 import struct
 import uuid
 import zlib
@@ -49,13 +48,14 @@ def start(data: bytes, strength: float | None = None) -> generation_pb.InitImage
 
 BAD_IMAGES = {
     "none": (b"", "is empty (0 bytes)"),
-    "text": (b"not an image", "is not a PNG, JPEG or WEBP image"),
-    "gif": (encode(Image.new("P", (64, 64)), "GIF"), "is not a PNG, JPEG or WEBP image"),
+    "text": (b"not an image", "is not a PNG, JPEG, WebP or HEIC image"),
+    "gif": (encode(Image.new("P", (64, 64)), "GIF"), "is not a PNG, JPEG, WebP or HEIC image"),
     "small": (encode(Image.new("RGB", (3, 3))), "has 3x3 pixels, at least 32 are needed"),
     "narrow": (encode(Image.new("RGB", (500, 31))), "has 500x31 pixels, at least 32"),
+    "ribbon": (encode(Image.new("RGB", (500, 50))), "one side may be 6 times the other at most"),
     "bomb": (png_header(10_000, 10_000), "has 10000x10000 pixels, the limit is 50000000"),
     "large bomb": (png_header(60_000, 60_000), "has too many pixels, the limit is 50000000"),
-    "webp bomb": (webp_header(16_384, 16_384), ""),
+    "webp bomb": (webp_header(16_384, 16_384), "is "),
     "cut": (encode(Image.effect_noise((200, 200), 90))[:9000], "is damaged"),
     "cut jpeg": (encode(Image.effect_noise((200, 200), 90), "JPEG")[:3000], "is damaged"),
     "large": (PLAIN + bytes(16 * 2**20), "bytes, the limit is 16777216"),
@@ -72,13 +72,6 @@ async def test_a_bad_image_is_refused(gateway: Gateway, kind: str) -> None:
         assert "image: " in str(caught.value.details())
         assert await stubs.serving()
     assert not any("bad" in name for name in gateway.blobs())
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-async def test_every_format_is_taken(gateway: Gateway, kind: str) -> None:
-    async with gateway.stubs() as stubs:
-        operation = await stubs.train(encode(Image.new("RGB", (40, 33)), kind))
-        assert (await stubs.finished(operation)).HasField("response")
 
 
 async def test_an_image_beyond_the_message_limit_is_refused(gateway: Gateway) -> None:
@@ -181,7 +174,11 @@ async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway)
             "must be 0 to 1, got nan",
         ),
         ({"init_image": start(b"")}, "spec.init_image.data", "is empty (0 bytes)"),
-        ({"init_image": start(b"GIF89a")}, "spec.init_image.data", "is not a PNG, JPEG or WEBP"),
+        (
+            {"init_image": start(b"GIF89a")},
+            "spec.init_image.data",
+            "is not a PNG, JPEG, WebP or HEIC",
+        ),
         ({"init_image": start(PLAIN, 0)}, "spec.init_image.strength", "must be 0.01 to 1, got 0"),
         (
             {"guidance_interval": generation_pb.TimestepInterval(first=100, last=900)},
@@ -270,25 +267,3 @@ async def test_what_does_not_exist_is_not_found(gateway: Gateway) -> None:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-
-
-def test_decoding_mutated_images_never_breaks_out() -> None:
-    from hypothesis import given, settings
-    from hypothesis import strategies as st
-
-    from service.images import _decode
-
-    noise = Image.effect_noise((48, 48), 60).convert("RGB")
-    seeds = [encode(noise, kind) for kind in ("PNG", "JPEG", "WEBP")]
-
-    @settings(max_examples=300, deadline=None)
-    @given(st.sampled_from(seeds), st.data())
-    def mutated(seed: bytes, data: st.DataObject) -> None:
-        changed = bytearray(seed)
-        for _ in range(data.draw(st.integers(1, 4))):
-            changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
-        cut = data.draw(st.integers(0, len(changed)))
-        answer = _decode(bytes(io.BytesIO(changed).getvalue()[:cut]))
-        assert answer is None or isinstance(answer, str)
-
-    mutated()

@@ -1,6 +1,5 @@
 """Properties of the validators: nothing wrong passes, nothing right is refused."""
 
-import asyncio
 from typing import Any
 
 from hypothesis import given
@@ -25,7 +24,7 @@ WORDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,20}\Z")
 
 
 def violations(spec: pb.GenerationSpec) -> list[Violation]:
-    return asyncio.run(spec_violations(spec, None, pb.PRIORITY_NORMAL))
+    return spec_violations(spec, None, pb.PRIORITY_NORMAL)
 
 
 @given(FIELDS)

@@ -1,0 +1,145 @@
+"""``python -m service.decoding``: decodes callers' pictures, apart from the gateway.
+
+Bytes that strangers send meet decoders written in C only in this process, which has no secrets in
+its environment, may not write files, and has a limit on its memory. Requests come on the standard
+input and answers go to the standard output:
+
+    request   >IHH   bytes of the picture, height and width of the pixels wanted (0, 0: a PNG)
+    answer    >BI    1 if the picture was taken, 0 if not; bytes of what follows
+"""
+
+import io
+import os
+import resource
+import struct
+import sys
+import warnings
+
+import pi_heif
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+REQUEST, ANSWER = struct.Struct(">IHH"), struct.Struct(">BI")
+
+FORMATS = ("PNG", "JPEG", "WEBP", "HEIF")
+ANIMATED = ("PNG", "WEBP")
+"""A JPEG or HEIC of several pictures has a main one; in these all are frames of one film."""
+
+MAX_PIXELS = 50_000_000
+MIN_SIDE = 32
+MAX_RATIO = 6
+"""Of the sides; the trainer crops to a square anyway."""
+CLEAN_SIDE = 1024
+"""Pixels of the shorter side that no base model looks beyond."""
+
+MEMORY_LIMIT = 2**30
+
+
+class ImageRefusedError(Exception):
+    """The picture is not taken; the message says why, with the limit that it breaks."""
+
+
+def clean_png(data: bytes) -> bytes:
+    """The picture as PNG: upright, RGB, transparency on white, without metadata.
+
+    What is larger than the trainer can see is scaled down to ``CLEAN_SIDE`` on the shorter side.
+
+    Raises:
+        ImageRefusedError: see there.
+    """
+    encoded = io.BytesIO()
+    _upright(data, CLEAN_SIDE, CLEAN_SIDE).save(encoded, "PNG", compress_level=1)
+    return encoded.getvalue()
+
+
+def fitted_pixels(data: bytes, height: int, width: int) -> bytes:
+    """``[height, width, 3]`` of the picture, upright, scaled and cropped around its middle.
+
+    Raises:
+        ImageRefusedError: see there.
+    """
+    upright = _upright(data, height, width)
+    return ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS).tobytes()
+
+
+def _upright(data: bytes, height: int, width: int) -> Image.Image:
+    """The picture in RGB, still covering ``height`` x ``width`` however it is turned."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+            _check(image)
+            side = max(height, width)
+            image.draft("RGB", (side, side))  # a large JPEG is decoded at a fraction of its size
+            image.load()
+            orientation = image.getexif().get(0x0112)
+            if image.mode.startswith("I"):  # 16 bits of grey; a plain conversion would clip them
+                image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+            elif image.mode not in ("L", "RGB"):
+                image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            if (ratio := side / min(image.size)) < 1:
+                size = tuple(max(1, round(length * ratio)) for length in image.size)
+                image = image.resize(size, Image.Resampling.LANCZOS)  # type: ignore[arg-type]
+            if image.mode == "RGBA":
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            image = image.convert("RGB")
+            image.getexif()[0x0112] = orientation or 1
+            upright = ImageOps.exif_transpose(image)
+    except ImageRefusedError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageRefusedError("is not a PNG, JPEG, WebP or HEIC image") from error
+    except Image.DecompressionBombError as error:
+        raise ImageRefusedError(f"has too many pixels, the limit is {MAX_PIXELS}") from error
+    except MemoryError as error:
+        limit = f"needs more memory to decode than the limit of {MEMORY_LIMIT} bytes"
+        raise ImageRefusedError(limit) from error
+    except Exception as error:  # whatever a decoder throws at hostile bytes
+        raise ImageRefusedError("is damaged") from error
+    bare = Image.new("RGB", upright.size)  # metadata clings to the image that was opened
+    bare.paste(upright)
+    return bare
+
+
+def _check(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageRefusedError(f"has {width}x{height} pixels, the limit is {MAX_PIXELS}")
+    if min(width, height) < MIN_SIDE:
+        needed = f"at least {MIN_SIDE} are needed on each side"
+        raise ImageRefusedError(f"has {width}x{height} pixels, {needed}")
+    if max(width, height) > MAX_RATIO * min(width, height):
+        ratio = f"one side may be {MAX_RATIO} times the other at most"
+        raise ImageRefusedError(f"has {width}x{height} pixels, {ratio}")
+    frames = getattr(image, "n_frames", 1)
+    if image.format in ANIMATED and frames > 1:
+        raise ImageRefusedError(f"has {frames} frames, the limit is 1")
+
+
+def _confine() -> None:
+    Image.init()  # modules that Pillow would load later
+    pi_heif.register_heif_opener(thumbnails=False)
+    os.nice(5)  # the gateway's own work goes first
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Answers requests until the gateway is gone."""
+    _confine()
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    while len(header := requests.read(REQUEST.size)) == REQUEST.size:
+        length, height, width = REQUEST.unpack(header)
+        data = requests.read(length)
+        try:
+            answer = fitted_pixels(data, height, width) if height else clean_png(data)
+            answers.write(ANSWER.pack(1, len(answer)))
+        except ImageRefusedError as error:
+            answer = str(error).encode()
+            answers.write(ANSWER.pack(0, len(answer)))
+        answers.write(answer)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Pictures that callers send: what becomes of them; no file harms more than its process."""
+
+import io
+import random
+import resource
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from service import images
+from service.decoding import ImageRefusedError
+from service.images import ImageDecoder
+from tests.service.gateway import encode
+
+HEIC = (Path(__file__).parent / "photo.heic").read_bytes()
+"""48x64, blue in the upper right quarter, else red; its EXIF has a note."""
+
+MUTANTS = 2400
+ORIENTATION = 0x0112
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[ImageDecoder]:
+    decoder = ImageDecoder()
+    yield decoder
+    await decoder.close()
+
+
+def opened(png: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png), formats=["PNG"])
+
+
+def quartered() -> Image.Image:
+    image = Image.new("RGB", (64, 48), "red")
+    image.paste("blue", (0, 0, 32, 24))
+    return image
+
+
+def turned(kind: str) -> bytes:
+    """On its side, as cameras save pictures, with a note where it was taken."""
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x010E] = 6, "home of Ann"
+    encoded = io.BytesIO()
+    quartered().save(encoded, kind, exif=exif, lossless=True)
+    return encoded.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "HEIC"])
+async def test_a_picture_is_turned_upright_and_stripped(decoder: ImageDecoder, kind: str) -> None:
+    data = HEIC if kind == "HEIC" else turned(kind)
+    png = await decoder.clean_png(data)
+    image = opened(png)
+    assert (image.mode, image.size, image.info) == ("RGB", (48, 64), {})
+    assert not image.getexif()
+    assert b"Ann" not in png
+    red, _, blue = image.getpixel((36, 10))  # type: ignore[misc]
+    assert blue > 200 > 60 > red
+    fitted = await decoder.fitted(data, 64, 48)
+    assert abs(fitted[10, 36].astype(int) - (red, _, blue)).max() < 3
+
+
+async def test_depth_transparency_and_palette_are_seen_as_a_viewer_shows_them(
+    decoder: ImageDecoder,
+) -> None:
+    deep = Image.new("I;16", (40, 40), 40_000)
+    clear = Image.new("RGBA", (40, 40), (200, 0, 0, 0))
+    palette = Image.new("RGB", (40, 40), "teal").quantize(4)
+    for image, expected in ((deep, (155,) * 3), (clear, (255,) * 3), (palette, (0, 128, 128))):
+        seen = opened(await decoder.clean_png(encode(image))).getpixel((20, 20))
+        assert max(abs(a - b) for a, b in zip(seen, expected, strict=True)) <= 1  # type: ignore[arg-type]
+
+
+async def test_a_large_photograph_is_kept_as_large_as_is_of_use(decoder: ImageDecoder) -> None:
+    large = opened(await decoder.clean_png(encode(Image.new("RGB", (6000, 4000)), "JPEG")))
+    assert large.size == (1536, 1024)
+
+
+async def test_a_film_is_refused_and_a_jpeg_with_a_second_picture_is_not(
+    decoder: ImageDecoder,
+) -> None:
+    frames = [Image.new("RGB", (40, 40), color) for color in ("red", "blue")]
+    for kind in ("PNG", "WEBP", "MPO"):
+        encoded = io.BytesIO()
+        frames[0].save(encoded, kind, save_all=True, append_images=frames[1:])
+        if kind == "MPO":
+            assert await decoder.clean_png(encoded.getvalue())
+        else:
+            with pytest.raises(ImageRefusedError, match="has 2 frames, the limit is 1"):
+                await decoder.clean_png(encoded.getvalue())
+
+
+async def test_what_takes_too_long_or_kills_the_decoder_costs_no_other_picture(
+    decoder: ImageDecoder, monkeypatch: pytest.MonkeyPatch, photo: bytes
+) -> None:
+    monkeypatch.setattr(images, "PROCESSES", 1)
+    decoder = ImageDecoder()
+    await decoder.clean_png(photo)
+    (process,) = children()
+    process.suspend()
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "TIME_LIMIT", 0.2)
+        with pytest.raises(ImageRefusedError, match=r"too long to decode, the limit is 0.2 s"):
+            await decoder.clean_png(photo)
+    assert await decoder.clean_png(photo)
+    (another,) = children()
+    assert another.pid != process.pid
+    another.kill()
+    with pytest.raises(ImageRefusedError, match="is damaged"):  # perhaps it is to blame
+        await decoder.clean_png(photo)
+    assert await decoder.clean_png(photo)
+    await decoder.close()
+
+
+async def test_a_decoder_has_limits_and_no_secrets(
+    decoder: ImageDecoder, monkeypatch: pytest.MonkeyPatch, photo: bytes
+) -> None:
+    monkeypatch.setenv("LIKENESS_DATABASE__URL", "postgresql://user:secret@host/db")
+    await decoder.clean_png(photo)
+    (process,) = children()
+    assert process.rlimit(resource.RLIMIT_AS) == (2**30, 2**30)
+    assert process.rlimit(resource.RLIMIT_FSIZE) == (0, 0)
+    assert not any(name.startswith("LIKENESS") for name in process.environ())
+
+
+async def test_mutated_files_crash_nothing_and_leak_nothing(decoder: ImageDecoder) -> None:
+    assert await decoder.clean_png(HEIC)
+    (process,) = children()
+    this = psutil.Process()
+    resident, files = this.memory_info().rss, this.num_fds()
+    outcomes: Counter[str] = Counter()
+    peak = 0
+    for number, mutant in enumerate(mutants()):
+        try:
+            await decoder.clean_png(mutant)
+            outcomes["taken"] += 1
+        except ImageRefusedError as error:
+            outcomes[str(error)] += 1
+        if number % 100 == 0:
+            peak = max(peak, process.memory_info().rss)
+    assert outcomes.total() == MUTANTS
+    assert outcomes["taken"] > 50  # a changed pixel is no damage
+    assert outcomes["is damaged"] > MUTANTS / 4
+    assert children() == [process]  # none has died
+    assert process.num_fds() <= 4
+    assert this.num_fds() == files
+    print(f"decoder {peak / 1e6:.0f} MB, {dict(outcomes)}")
+    assert peak < 100e6
+    assert this.memory_info().rss - resident < 20e6
+
+
+def children() -> list[psutil.Process]:
+    """The decoders of this process."""
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.status() != psutil.STATUS_ZOMBIE and "service.decoding" in child.cmdline()
+    ]
+
+
+def mutants() -> Iterator[bytes]:
+    """Pictures of all formats and kinds with bits flipped, bytes repeated, moved or cut off."""
+    noise = Image.effect_noise((48, 48), 60)
+    color = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180)))
+    seeds = [
+        HEIC,
+        encode(color),
+        encode(noise.convert("I;16")),
+        encode(color.quantize(16)),
+        encode(color.convert("RGBA"), "WEBP"),
+        encode(color, "JPEG"),
+        encode(color.convert("CMYK"), "JPEG"),
+        *(turned(kind) for kind in ("PNG", "JPEG", "WEBP")),
+    ]
+    for progressive in (True, False):
+        encoded = io.BytesIO()
+        color.save(encoded, "JPEG", progressive=progressive, quality=30)
+        seeds.append(encoded.getvalue())
+    chance = random.Random(7)
+    for number in range(MUTANTS):
+        mutant = bytearray(seeds[number % len(seeds)])
+        for _ in range(chance.randint(1, 6)):
+            at = chance.randrange(len(mutant))
+            match chance.randrange(5):
+                case 0:
+                    mutant[at] ^= 1 << chance.randrange(8)
+                case 1:
+                    mutant[at : at + 4] = chance.choice(
+                        (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff")
+                    )
+                case 2:
+                    mutant[at:at] = mutant[at : at + chance.randint(1, 64)]
+                case 3:
+                    del mutant[at : at + chance.randint(1, 16)]
+                case 4 if len(mutant) > 64:
+                    header = chance.randrange(64)
+                    mutant[header] = chance.randrange(256)
+        yield bytes(mutant[: chance.randint(1, len(mutant))] if chance.random() < 0.2 else mutant)
