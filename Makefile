@@ -39,8 +39,11 @@ down: setup ## stop the stack
 .venv/bin/helm: k8s/helm.py | .venv/installed
 	$(BIN)/python k8s/helm.py
 
+.venv/bin/prometheus: deploy/monitoring/binaries.py | .venv/installed
+	$(BIN)/python -m deploy.monitoring.binaries
+
 .PHONY: test
-test: setup lint .venv/bin/helm ## lint, types, proto lint and all tests
+test: setup lint .venv/bin/helm .venv/bin/prometheus ## lint, types, proto lint and all tests
 	python -m pytest
 
 .PHONY: test-export-full
@@ -60,6 +63,11 @@ lint: setup ## ruff, mypy, buf, and whether the generated code is up to date
 protos: setup ## generate the Python code of the API
 	python protos/generate.py
 	cd protos && buf format --write --path likeness
+
+.PHONY: monitoring
+monitoring: setup ## write docs/metrics.md, alerting rules and dashboards from their code
+	python -m deploy.monitoring.metrics_page
+	python -m deploy.monitoring.rules
 
 .PHONY: checkpoint
 checkpoint: setup ## retrain the embedded checkpoint (hours; goes on where it was stopped)

@@ -113,3 +113,14 @@ envFrom:
 {{- define "likeness.dataClaim" -}}
 {{ default (printf "%s-data" (include "likeness.name" .)) .Values.data.persistence.existingClaim }}
 {{- end }}
+
+{{/* A file of rules or panels, with this release's labels in it. Takes (list $ FILE). */}}
+{{- define "likeness.observed" -}}
+{{- $name := include "likeness.name" (first .) -}}
+{{- $values := (first .).Values.monitoring -}}
+{{- $namespace := (first .).Release.Namespace -}}
+{{- (first .).Files.Get (last .)
+  | replace `job="likeness-gateway"` (printf `job="%s-metrics",namespace="%s"` $name $namespace)
+  | replace `job="likeness-triton"` (printf `job="%s-triton",namespace="%s"` $name $namespace)
+  | replace "docs/runbooks" (trimSuffix "/" $values.runbooks) }}
+{{- end }}
