@@ -17,8 +17,9 @@ def main() -> int:
         settings = Settings()
     except ValidationError as error:
         for problem in error.errors():
-            name = "LIKENESS_" + "__".join(str(part) for part in problem["loc"]).upper()
-            print(f"{name}: {problem['msg'].removeprefix('Value error, ')}", file=sys.stderr)
+            place = "__".join(str(part) for part in problem["loc"]).upper()
+            name = f"LIKENESS_{place}: " if place else ""
+            print(name + problem["msg"].removeprefix("Value error, "), file=sys.stderr)
         return 2
     try:
         asyncio.run(run(settings))

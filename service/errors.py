@@ -1,5 +1,6 @@
 """Errors, in the order in which a request meets them on its way through the gateway.
 
+    authentication     UnauthenticatedError, PermissionDeniedError
     validation         InvalidRequestError
     store              NotFoundError, AlreadyExistsError, FailedPreconditionError, UnavailableError
     blobs              DataLossError, UnavailableError
@@ -51,6 +52,18 @@ class GatewayError(Exception):
         for detail in self.details():
             status.details.add().Pack(detail)
         return status
+
+
+class UnauthenticatedError(GatewayError):
+    """The caller shows no credential that is good here."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDeniedError(GatewayError):
+    """The caller is known, but may not do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
 
 
 @dataclass(frozen=True)

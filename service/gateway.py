@@ -13,6 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import monitor
 from service.attempts import Attempts
+from service.auth import Authenticator
+from service.auth.api_keys import ApiKeys
+from service.auth.server_tls import listen
 from service.backend_local import LocalBackend, worker_command
 from service.blobs import BlobStore
 from service.bundle import BundleSource
@@ -30,13 +33,20 @@ from service.jobs import JobBackend
 from service.leadership import Leadership
 from service.logs import fault
 from service.metrics import Metrics
-from service.operations import OperationsService
 from service.metrics_server import serve
+from service.operations import OperationsService
 from service.planning import Planner
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
-from service.store import Database, IdentityStore, JobStore, LeadershipStore, OperationStore
+from service.store import (
+    ApiKeyStore,
+    Database,
+    IdentityStore,
+    JobStore,
+    LeadershipStore,
+    OperationStore,
+)
 from service.tidying import Tidying
 from service.trainings import Trainings
 from service.watchdog import Watchdog
@@ -113,12 +123,13 @@ async def run(settings: Settings) -> None:
                 operations=OperationsService(operations, trainings, events),
                 health=HealthService(readiness),
             ),
+            Authenticator(settings.auth, ApiKeys(ApiKeyStore(database))),
             metrics,
         )
         await tidying.sweep()
         try:
             stack.callback(serve(metrics.registry, settings.metrics_listen))
-            server.add_insecure_port(settings.listen)
+            listen(server, settings.listen, settings.tls)
         except (OSError, RuntimeError) as error:
             addresses = f"{settings.listen} or {settings.metrics_listen}"
             raise GatewayDownError(f"can't listen on {addresses}: is a port taken?") from error

@@ -1,4 +1,6 @@
-"""What surrounds every RPC of ours: errors become answers, calls are counted and logged."""
+"""What surrounds every RPC of ours: callers are authenticated, errors become answers, calls are
+counted and logged.
+"""
 
 import asyncio
 import time
@@ -10,7 +12,8 @@ from typing import Any
 import grpc
 import structlog
 
-from service.caller import ANYONE, set_caller
+from service.auth import Authenticator
+from service.caller import set_caller
 from service.context import Context
 from service.errors import GatewayError
 from service.logs import fault
@@ -28,8 +31,8 @@ Around = Callable[[str, Context], AbstractAsyncContextManager[None]]
 class RpcInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of our services; health and reflection stay as they are."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, authenticator: Authenticator, metrics: Metrics) -> None:
+        self._authenticator, self._metrics = authenticator, metrics
 
     async def intercept_service(
         self,
@@ -51,7 +54,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         in_flight.inc()
         try:
             async with _answering(context, outcome):
-                set_caller(ANYONE)
+                set_caller(await self._authenticator.caller(context))
                 yield
         finally:
             seconds = time.monotonic() - started

@@ -13,6 +13,7 @@ from likeness.v1 import (
     identity_service_pb2,
     identity_service_pb2_grpc,
 )
+from service.auth import Authenticator
 from service.generation import GenerationService
 from service.health import HealthService
 from service.identities import IdentityService
@@ -40,9 +41,12 @@ class Services:
     health: HealthService
 
 
-def make_server(services: Services, metrics: Metrics) -> grpc.aio.Server:
+def make_server(
+    services: Services, authenticator: Authenticator, metrics: Metrics
+) -> grpc.aio.Server:
     """The server, with reflection, listening nowhere yet."""
-    server = grpc.aio.server(interceptors=[RpcInterceptor(metrics)], options=_OPTIONS)
+    interceptor = RpcInterceptor(authenticator, metrics)
+    server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
     identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(services.identities, server)
     generation_service_pb2_grpc.add_GenerationServiceServicer_to_server(services.generation, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(services.operations, server)

@@ -7,32 +7,41 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.auth.settings import AuthSettings, TlsSettings
 
 HOME = Path(".likeness")
 
 
-def _loopback(address: str) -> str:
+def _address(address: str) -> str:
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f"must be HOST:PORT, got {address!r}")
-    name = host.strip("[]")
-    if name == "localhost":
-        return address
+    return address
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only processes of this machine reach it."""
+    name = address.rpartition(":")[0].strip("[]")
     try:
-        loopback = ipaddress.ip_address(name).is_loopback
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
     except ValueError:
-        loopback = False
-    if not loopback:
+        return False
+
+
+def _loopback(address: str) -> str:
+    if not is_loopback(address):
         raise ValueError(
-            f"refusing to listen on {address}: callers are not authenticated yet, so only a "
+            f"refusing to listen on {address}: metrics are for this machine only, so only a "
             "loopback address such as 127.0.0.1 is allowed"
         )
     return address
 
 
-LoopbackAddress = Annotated[str, AfterValidator(_loopback)]
+Address = Annotated[str, AfterValidator(_address)]
+LoopbackAddress = Annotated[Address, AfterValidator(_loopback)]
 
 
 class DatabaseSettings(BaseModel):
@@ -135,7 +144,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LIKENESS_", env_nested_delimiter="__")
 
-    listen: LoopbackAddress = Field(default="127.0.0.1:50051", description="gRPC address.")
+    listen: Address = Field(default="127.0.0.1:50051", description="gRPC address.")
     metrics_listen: LoopbackAddress = Field(
         default="127.0.0.1:9464", description="HTTP address of Prometheus metrics."
     )
@@ -152,8 +161,34 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=20.0, ge=0, description="At shutdown, how long calls in flight may take to finish."
     )
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     blobs: BlobSettings = Field(default_factory=BlobSettings)
     triton: TritonSettings = Field(default_factory=TritonSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
+
+    @model_validator(mode="after")
+    def _trusted(self) -> "Settings":
+        """Whoever is reachable from other machines knows his callers, and speaks TLS to them."""
+        local, tls, auth = is_loopback(self.listen), self.tls, self.auth
+        if not local and (tls.certificate is None or not auth.enabled):
+            missing = "TLS" if tls.certificate is None else "authentication of callers"
+            raise ValueError(
+                f"LIKENESS_LISTEN: refusing to listen on {self.listen} without {missing}: set "
+                "LIKENESS_TLS__CERTIFICATE and LIKENESS_TLS__KEY, and one of "
+                "LIKENESS_AUTH__API_KEYS, LIKENESS_AUTH__JWT__... and LIKENESS_AUTH__CERTIFICATES "
+                "(docs/security.md), or a loopback address such as 127.0.0.1"
+            )
+        if auth.sidecar and not (local and auth.certificates):
+            raise ValueError(
+                "LIKENESS_AUTH__SIDECAR: needs LIKENESS_AUTH__CERTIFICATES, and a loopback address "
+                "in LIKENESS_LISTEN, or callers could pass the proxy by"
+            )
+        if auth.certificates and not (auth.sidecar or tls.client_ca):
+            raise ValueError(
+                "LIKENESS_AUTH__CERTIFICATES: needs LIKENESS_TLS__CLIENT_CA, or "
+                "LIKENESS_AUTH__SIDECAR if a proxy verifies certificates"
+            )
+        return self

@@ -92,7 +92,7 @@ class Trainings:
             request_id=request_id,
             payload_digest=payload,
             tenant=tenant,
-            image_bytes=len(request.image),
+            image_bytes=len(image),
             previews=request.preview_count,
             deadline=now() + request.timeout.ToMicroseconds()
             if request.HasField("timeout")
@@ -103,10 +103,10 @@ class Trainings:
         if created is None:  # a call at the same time was quicker
             await self._blobs.erase_source(new.identity_uid)
             return await self._known_after_all(request_id, payload, identity_id)
+        self._metrics.asked(new.tenant, "training")
         log.info("training_queued", operation=created.operation.uid, identity=new.identity_uid)
         self._dispatcher.wake()
         return created
-        self._metrics.asked(new.tenant, "training")
 
     async def cancel(self, operation_uid: str) -> None:
         """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""

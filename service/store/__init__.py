@@ -1,5 +1,6 @@
 """The gateway's database: identities and training operations."""
 
+from service.store.api_keys import ApiKey, ApiKeyStore
 from service.store.database import Database
 from service.store.identities import IdentityStore
 from service.store.jobs import JobStore
@@ -18,6 +19,8 @@ from service.store.records import (
 )
 
 __all__ = [
+    "ApiKey",
+    "ApiKeyStore",
     "Database",
     "Failure",
     "IdentityRecord",

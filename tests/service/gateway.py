@@ -38,10 +38,12 @@ class Gateway:
     Attributes:
         home: database, blobs, jobs and ``gateway.log`` lie here.
         settings: further settings, as environment variables without their prefix.
+        trust: of channels to it, if it speaks TLS.
     """
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
+    trust: grpc.ChannelCredentials | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -50,6 +52,15 @@ class Gateway:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """Its address as its certificate has it."""
+        return f"localhost:{self.port}"
+
+    @property
+    def database(self) -> str:
+        return self.environment()["LIKENESS_DATABASE__URL"]
 
     @property
     def log(self) -> Path:
@@ -81,7 +92,11 @@ class Gateway:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        with grpc.insecure_channel(self.address) as channel:
+        with (
+            grpc.secure_channel(self.name, self.trust)
+            if self.trust
+            else grpc.insecure_channel(self.address)
+        ) as channel:
             try:
                 grpc.channel_ready_future(channel).result(STARTUP_SECONDS)
             except grpc.FutureTimeoutError:
