@@ -68,6 +68,7 @@ protos: setup ## generate the Python code of the API
 monitoring: setup ## write docs/metrics.md, alerting rules and dashboards from their code
 	python -m deploy.monitoring.metrics_page
 	python -m deploy.monitoring.rules
+	python -m deploy.monitoring.dashboards
 
 .PHONY: checkpoint
 checkpoint: setup ## retrain the embedded checkpoint (hours; goes on where it was stopped)

@@ -1,8 +1,13 @@
 """What Prometheus Operator is told, against the metrics that gateway and sampler really have."""
 
+import json
+
 import pytest
 import yaml
 
+from deploy.monitoring.dashboards import BOARDS
+from deploy.monitoring.dashboards.grafana import to_json
+from deploy.monitoring.dashboards.panel import Board
 from deploy.monitoring.rules import FILE
 from tests.k8s.conftest import of_kind, render
 
@@ -39,10 +44,22 @@ def test_labels_choose_a_prometheus() -> None:
 
 def test_the_rules_are_those_that_promtool_tests_for_this_release() -> None:
     manifests = render(PROFILE, 'monitoring.runbooks="https://runbooks.example/likeness/"')
-    text = FILE.read_text()
-    for job, service in (("gateway", "test-metrics"), ("triton", "test-triton")):
-        labels = f'job="{service}",namespace="likeness"'
-        assert f'job="likeness-{job}"' in text
-        text = text.replace(f'job="likeness-{job}"', labels)
+    text = of_this_release(FILE.read_text())
     text = text.replace("docs/runbooks", "https://runbooks.example/likeness")
     assert of_kind(manifests, "PrometheusRule")["spec"] == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+def test_the_dashboards_are_those_of_the_code_for_this_release(board: Board) -> None:
+    config = of_kind(render(PROFILE), "ConfigMap", f"test-dashboard-{board.name}")
+    assert config["metadata"]["labels"]["grafana_dashboard"] == "1"
+    (text,) = config["data"].values()
+    assert json.loads(text) == json.loads(of_this_release(to_json(board)))
+
+
+def of_this_release(text: str) -> str:
+    for job, service in (("gateway", "test-metrics"), ("triton", "test-triton")):
+        labels = f"job='{service}',namespace='likeness'"
+        text = text.replace(f"job='likeness-{job}'", labels)
+    assert "likeness-gateway" not in text
+    return text

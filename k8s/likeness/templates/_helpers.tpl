@@ -120,7 +120,7 @@ envFrom:
 {{- $values := (first .).Values.monitoring -}}
 {{- $namespace := (first .).Release.Namespace -}}
 {{- (first .).Files.Get (last .)
-  | replace `job="likeness-gateway"` (printf `job="%s-metrics",namespace="%s"` $name $namespace)
-  | replace `job="likeness-triton"` (printf `job="%s-triton",namespace="%s"` $name $namespace)
+  | replace "job='likeness-gateway'" (printf "job='%s-metrics',namespace='%s'" $name $namespace)
+  | replace "job='likeness-triton'" (printf "job='%s-triton',namespace='%s'" $name $namespace)
   | replace "docs/runbooks" (trimSuffix "/" $values.runbooks) }}
 {{- end }}
