@@ -20,6 +20,7 @@ from service.backend_local import LocalBackend, worker_command
 from service.blobs import BlobStore
 from service.bundle import BundleSource
 from service.cache import IdentityCache
+from service.credentials import CertificateError
 from service.dispatcher import Dispatcher
 from service.drawing import Drawing
 from service.errors import UnavailableError
@@ -36,6 +37,7 @@ from service.metrics import Metrics
 from service.metrics_server import serve
 from service.operations import OperationsService
 from service.planning import Planner
+from service.provenance import Provenance, ProvenanceService
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
@@ -71,6 +73,10 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         name = stack.enter_context(_only_gateway(settings.jobs.work_dir))
         metrics = Metrics()
+        try:
+            provenance = Provenance(settings.provenance)
+        except CertificateError as error:
+            raise GatewayDownError(str(error)) from error
         try:
             database = Database(settings.database.url, metrics)
             stack.push_async_callback(database.close)
@@ -117,11 +123,13 @@ async def run(settings: Settings) -> None:
                 generation=GenerationService(
                     Planner(identities, cache, bundles, decoder, settings.generation),
                     Drawing(sampler, watchdog, metrics),
+                    provenance,
                     metrics,
                     settings.generation,
                 ),
                 operations=OperationsService(operations, trainings, events),
                 health=HealthService(readiness),
+                provenance=ProvenanceService(provenance, decoder),
             ),
             Authenticator(settings.auth, ApiKeys(ApiKeyStore(database))),
             metrics,

@@ -15,8 +15,9 @@ from service.context import Context
 from service.drawing import Drawing
 from service.errors import DeadlineExceededError, InvalidRequestError, Violation
 from service.metrics import Metrics
-from service.pictures import MIME_TYPE, Making, encode_png, encode_preview
+from service.pictures import MIME_TYPE, Making, encode_preview
 from service.planning import Planner
+from service.provenance import Provenance
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
 from service.spec_validation import MAX_STEPS
@@ -29,9 +30,14 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
     """Answers for everything before and after Triton."""
 
     def __init__(
-        self, planner: Planner, drawing: Drawing, metrics: Metrics, settings: GenerationSettings
+        self,
+        planner: Planner,
+        drawing: Drawing,
+        provenance: Provenance,
+        metrics: Metrics,
+        settings: GenerationSettings,
     ) -> None:
-        self._planner, self._drawing = planner, drawing
+        self._planner, self._drawing, self._provenance = planner, drawing, provenance
         self._metrics, self._settings = metrics, settings
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
@@ -82,9 +88,25 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
                             yield await _preview(index, step, pixels)
                         case SamplerImage(index, pixels):
                             with self._metrics.encode_seconds.time():
-                                picture = await _picture(index, pixels, plan.making(index))
+                                picture = await self._picture(index, pixels, plan.making(index))
                             yield picture
                             self._metrics.drawn(plan.request.tenant)
+
+    async def _picture(
+        self, index: int, pixels: npt.NDArray[np.uint8], making: Making
+    ) -> pb.GeneratedImage:
+        height, width = pixels.shape[:2]
+        published = await asyncio.to_thread(self._provenance.publish, pixels, making)
+        return pb.GeneratedImage(
+            data=published.png,
+            mime_type=MIME_TYPE,
+            index=index,
+            seed=making.seed,
+            width=width,
+            height=height,
+            watermarked=published.watermarked,
+            content_credentials=published.signed,
+        )
 
     @contextmanager
     def _measured(self) -> Iterator[Callable[[int], None]]:
@@ -116,18 +138,6 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
 
 def _index(image: pb.GeneratedImage) -> int:
     return image.index
-
-
-async def _picture(index: int, pixels: npt.NDArray[np.uint8], making: Making) -> pb.GeneratedImage:
-    height, width = pixels.shape[:2]
-    return pb.GeneratedImage(
-        data=await asyncio.to_thread(encode_png, pixels, making),
-        mime_type=MIME_TYPE,
-        index=index,
-        seed=making.seed,
-        width=width,
-        height=height,
-    )
 
 
 async def _preview(index: int, step: int, pixels: npt.NDArray[np.uint8]) -> pb.GenerationPreview:

@@ -12,6 +12,8 @@ from likeness.v1 import (
     generation_service_pb2_grpc,
     identity_service_pb2,
     identity_service_pb2_grpc,
+    provenance_service_pb2,
+    provenance_service_pb2_grpc,
 )
 from service.auth import Authenticator
 from service.generation import GenerationService
@@ -20,6 +22,7 @@ from service.identities import IdentityService
 from service.interceptors import RpcInterceptor
 from service.metrics import Metrics
 from service.operations import OperationsService
+from service.provenance import ProvenanceService
 
 MAX_REQUEST_BYTES = 20 * 2**20
 """An image of 16 MiB, with room."""
@@ -39,6 +42,7 @@ class Services:
     generation: GenerationService
     operations: OperationsService
     health: HealthService
+    provenance: ProvenanceService
 
 
 def make_server(
@@ -49,9 +53,16 @@ def make_server(
     server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
     identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(services.identities, server)
     generation_service_pb2_grpc.add_GenerationServiceServicer_to_server(services.generation, server)
+    provenance_service_pb2_grpc.add_ProvenanceServiceServicer_to_server(services.provenance, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(services.operations, server)
     health_pb2_grpc.add_HealthServicer_to_server(services.health, server)
-    files = (identity_service_pb2, generation_service_pb2, operations_pb2, health_pb2)
+    files = (
+        identity_service_pb2,
+        generation_service_pb2,
+        provenance_service_pb2,
+        operations_pb2,
+        health_pb2,
+    )
     names = [
         service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()
     ]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.auth.settings import AuthSettings, TlsSettings
@@ -139,6 +139,34 @@ class GenerationSettings(BaseModel):
     )
 
 
+class ProvenanceSettings(BaseModel):
+    """What makes pictures known as the service's own; see docs/provenance.md."""
+
+    watermark_key: SecretStr = Field(
+        default=SecretStr("likeness"),
+        min_length=1,
+        description="Secret of the invisible watermark, the same for all gateways. Whoever has it "
+        "can find and erase the mark; the default is known to all.",
+    )
+    certificates: Path | None = Field(
+        default=None,
+        description="PEM file: the certificate that signs Content Credentials, then its issuers.",
+    )
+    private_key: Path | None = Field(default=None, description="PEM file of its key.")
+    timestamp_url: str | None = Field(
+        default=None, description="Time stamping authority (RFC 3161) for each signature."
+    )
+    trust_anchors: Path | None = Field(
+        default=None, description="PEM file: further authorities that `VerifyImage` trusts."
+    )
+
+    @model_validator(mode="after")
+    def _both(self) -> "ProvenanceSettings":
+        if (self.certificates is None) != (self.private_key is None):
+            raise ValueError("certificates and private_key go together")
+        return self
+
+
 class Settings(BaseSettings):
     """Settings of the gateway process."""
 
@@ -168,6 +196,7 @@ class Settings(BaseSettings):
     triton: TritonSettings = Field(default_factory=TritonSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
+    provenance: ProvenanceSettings = Field(default_factory=ProvenanceSettings)
 
     @model_validator(mode="after")
     def _trusted(self) -> "Settings":

@@ -69,6 +69,8 @@ async def test_an_identity_is_drawn(studio: Gateway, bundle: Path, photo: bytes)
         images = await draw(stubs, wanted)
         assert [image.seed for image in images] == [5, 6]
         assert [image.index for image in images] == [0, 1]
+        assert not images[0].watermarked  # too small
+        assert not images[0].content_credentials  # no certificate
         (second,) = await draw(
             stubs, spec(wanted.prompt, identities=both, guidance_scale=3, seed=6)
         )

@@ -106,20 +106,24 @@ class GenerationSpec(_message.Message):
     def __init__(self, prompt: _Optional[str] = ..., identities: _Optional[_Mapping[str, str]] = ..., negative_prompt: _Optional[str] = ..., image_count: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., seed: _Optional[int] = ..., scheduler: _Optional[_Union[Scheduler, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., strengths: _Optional[_Mapping[str, IdentityStrength]] = ..., init_image: _Optional[_Union[InitImage, _Mapping]] = ..., guidance_interval: _Optional[_Union[TimestepInterval, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class GeneratedImage(_message.Message):
-    __slots__ = ("data", "mime_type", "index", "seed", "width", "height")
+    __slots__ = ("data", "mime_type", "index", "seed", "width", "height", "watermarked", "content_credentials")
     DATA_FIELD_NUMBER: _ClassVar[int]
     MIME_TYPE_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WATERMARKED_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     mime_type: str
     index: int
     seed: int
     width: int
     height: int
-    def __init__(self, data: _Optional[bytes] = ..., mime_type: _Optional[str] = ..., index: _Optional[int] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+    watermarked: bool
+    content_credentials: bool
+    def __init__(self, data: _Optional[bytes] = ..., mime_type: _Optional[str] = ..., index: _Optional[int] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., watermarked: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("spec",)

@@ -1,0 +1,102 @@
+"""What makes a picture known as ours: `ProvenanceService`, and the last step before it is sent."""
+
+import asyncio
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from likeness.v1 import provenance_service_pb2 as pb
+from likeness.v1 import provenance_service_pb2_grpc as pb_grpc
+from service import watermark
+from service.context import Context
+from service.credentials import ContentCredentials
+from service.decoding import ImageRefusedError
+from service.errors import InvalidRequestError, Violation
+from service.images import ImageDecoder
+from service.pictures import Making, encode_png
+from service.settings import ProvenanceSettings
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A PNG as it is sent.
+
+    Attributes:
+        watermarked: whether its pixels bear the mark.
+        signed: whether it has Content Credentials.
+    """
+
+    png: bytes
+    watermarked: bool
+    signed: bool
+
+
+class Provenance:
+    """Marks and signs pictures, and knows its own.
+
+    Raises:
+        CertificateError: the certificate of the settings can't sign.
+    """
+
+    def __init__(self, settings: ProvenanceSettings) -> None:
+        self._key = settings.watermark_key.get_secret_value().encode()
+        self.credentials = ContentCredentials(settings)
+
+    def publish(self, pixels: Pixels, making: Making) -> Published:
+        """The file of a finished picture ``[H, W, 3]``."""
+        watermarked = watermark.can_carry(*pixels.shape[:2])
+        if watermarked:
+            pixels = watermark.mark(pixels, self._key)
+        png = encode_png(pixels, making)
+        if self.credentials.signs:
+            png = self.credentials.signed(png, watermarked)
+        return Published(png, watermarked, self.credentials.signs)
+
+    def score(self, pixels: Pixels) -> float:
+        """How far a picture bears the mark; see :mod:`service.watermark`."""
+        return watermark.score(pixels, self._key)
+
+
+class ProvenanceService(pb_grpc.ProvenanceServiceServicer):
+    """Looks at pictures and keeps nothing of them."""
+
+    def __init__(self, provenance: Provenance, decoder: ImageDecoder) -> None:
+        self._provenance, self._decoder = provenance, decoder
+
+    async def VerifyImage(
+        self, request: pb.VerifyImageRequest, _context: Context
+    ) -> pb.VerifyImageResponse:
+        """What pixels and file say."""
+        try:
+            png = await self._decoder.clean_png(request.image)
+        except ImageRefusedError as error:
+            raise InvalidRequestError([Violation("image", str(error))]) from error
+        return await asyncio.to_thread(self._looked_at, request.image, png)
+
+    def _looked_at(self, data: bytes, png: bytes) -> pb.VerifyImageResponse:
+        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+            score = self._provenance.score(np.asarray(image))
+        found = self._provenance.credentials.read(data, _mime_type(data))
+        detected = score >= watermark.THRESHOLD
+        return pb.VerifyImageResponse(
+            ours=detected or found.ours,
+            watermark=pb.Watermark(detected=detected, score=score),
+            content_credentials=pb.ContentCredentials(
+                state=found.state,
+                issuer=found.issuer,
+                machine_made=found.machine_made,
+            ),
+        )
+
+
+def _mime_type(data: bytes) -> str:
+    """Of a picture that has been decoded, so that it is one of these."""
+    for start, mime_type in ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg")):
+        if data.startswith(start):
+            return mime_type
+    return "image/webp" if data.startswith(b"RIFF") else "image/heic"
