@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
@@ -23,6 +24,7 @@ TRAINING_SECONDS = (1, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600
 LOSSES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
+ENDS = ("succeeded", "failed", "cancelled")
 RPC = ("grpc_service", "grpc_method")
 MAX_TENANTS = 200
 """Tenants that have labels of their own; all further ones share ``other``."""
@@ -48,6 +50,7 @@ class Metrics:
         self._of_generation()
         self._of_what_it_stands_on()
         self._of_tenants()
+        self._from_the_start()
 
     def _of_calls(self) -> None:
         self.rpc_handled = self._counter(
@@ -206,6 +209,20 @@ class Metrics:
         self._tenant_images = self._counter(
             "likeness_tenant_images", "Pictures finished, by tenant as above.", "tenant"
         )
+
+    def _from_the_start(self) -> None:
+        """Makes series that are at 0 before they first grow, or nobody would see them grow."""
+        for outcomes, metrics in (
+            (ENDS, (self.trainings, self.training_seconds, self.generation_seconds)),
+            (("succeeded", "failed", "refused", "stopped"), (self.training_attempts,)),
+            (("hit", "miss"), (self.identity_cache_requests,)),
+        ):
+            for metric, outcome in product(metrics, outcomes):
+                metric.labels(outcome)
+        for labels in product(("read", "write"), ("ok", "failed")):
+            self.store_seconds.labels(*labels)
+        for labels in product(("put", "get", "delete", "list"), ("ok", "failed")):
+            self.blob_seconds.labels(*labels)
 
     def set_queue(self, states: Mapping[str, int], oldest: int | None) -> None:
         """Sets the trainings by state and since when the oldest waits (microseconds since 1970)."""

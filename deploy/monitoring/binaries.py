@@ -1,7 +1,7 @@
 """``python -m deploy.monitoring.binaries``: a real Prometheus and Alertmanager beside this Python.
 
-They come from Debian's packages, which are unpacked but not installed: no service is started, and
-neither root nor an up-to-date list of packages is needed.
+They come from Debian's packages, which are unpacked but not installed, so that no service is
+started. Debian's Alertmanager reads its templates from one fixed place, which only root may fill.
 """
 
 import shutil
@@ -20,6 +20,9 @@ BINARIES = {
 APT = {"State::Lists": "lists", "Cache::Archives": "archives", "Cache::pkgcache": "packages.bin"}
 """Files of apt that are kept out of the system's."""
 
+TEMPLATES = Path("usr/share/prometheus/alertmanager")
+"""Where Debian's Alertmanager looks for its templates, below the root."""
+
 
 def main() -> None:
     """Fetches the binaries."""
@@ -36,6 +39,7 @@ def main() -> None:
         subprocess.run([*apt, "download", *PACKAGES], check=True, cwd=folder)
         for package in folder.glob("*.deb"):
             subprocess.run(["dpkg-deb", "--extract", package, folder / "unpacked"], check=True)
+        shutil.copytree(folder / "unpacked" / TEMPLATES, "/" / TEMPLATES, dirs_exist_ok=True)
         for source, target in BINARIES.items():
             place = Path(sys.executable).parent / target
             aside = place.with_suffix(".tmp")

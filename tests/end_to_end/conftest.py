@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from client import LikenessClient
+from deploy.monitoring.rules import document as rules
 from deploy.stack import Stack, StackConfig
 from faceworld.judges import Judges
 from tests.support.ports import free_ports
+from tests.support.prometheus import Alertmanager, Prometheus, Webhook
 
 CHECKPOINT = Path(__file__).parents[2] / "faceworld" / "checkpoint"
 
@@ -36,6 +38,29 @@ def stack(config: StackConfig) -> Iterator[Stack]:
     stack.up()
     yield stack
     stack.down()
+
+
+@pytest.fixture(scope="session")
+def webhook() -> Iterator[Webhook]:
+    with Webhook() as webhook:
+        yield webhook
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    stack: Stack,
+    config: StackConfig,
+    webhook: Webhook,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Prometheus]:
+    """Scrapes the stack; alerts that wait for minutes wait for seconds."""
+    home = tmp_path_factory.mktemp("prometheus")
+    jobs = {"likeness-gateway": config.metrics_port, "likeness-triton": config.triton_metrics_port}
+    with (
+        Alertmanager(home, webhook.port) as alertmanager,
+        Prometheus(home, jobs, rules(pace=1 / 60), alertmanager.port) as prometheus,
+    ):
+        yield prometheus
 
 
 @pytest.fixture

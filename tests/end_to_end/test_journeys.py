@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import math
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -10,10 +12,12 @@ import pytest
 from PIL import Image
 
 from client import LikenessClient, LikenessError
+from deploy.monitoring.dashboards import BOARDS
 from deploy.stack import Stack
 from faceworld import source_image
 from faceworld.judges import Judges
 from likeness.v1 import identity_service_pb2 as pb
+from tests.support.prometheus import Prometheus, Webhook
 
 CANDIDATES = 8
 
@@ -91,13 +95,40 @@ async def test_a_real_photograph_runs_through(client: LikenessClient) -> None:
     assert picture.shape == (64, 64, 3)
 
 
+async def test_no_panel_of_a_dashboard_is_empty(
+    client: LikenessClient, prometheus: Prometheus
+) -> None:
+    await train(client, png(source_image(4)), "dee")
+    for _ in range(2):  # a rate needs two samples with growth between them
+        await draw(client, "a photo of <dee>")
+        await asyncio.sleep(2)
+    empty = []
+    for board in BOARDS:
+        for panel in board.panels:
+            for expression in panel.queries.values():
+                asked = expression.replace("$__rate_interval", "5m")
+                if not any(
+                    math.isfinite(float(each["value"][1])) for each in prometheus.query(asked)
+                ):
+                    empty.append(f"{board.title}: {panel.title}: {asked}")
+    assert not empty, "\n".join(empty)
+
+
 async def test_a_lost_triton_is_told_and_mended(
-    client: LikenessClient, stack: Stack, kill: Callable[[str], None]
+    client: LikenessClient,
+    stack: Stack,
+    kill: Callable[[str], None],
+    prometheus: Prometheus,
+    webhook: Webhook,
 ) -> None:
     kill("triton")
     with pytest.raises(LikenessError) as caught:
         await client.generate("a photo of a person", steps=5)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    alert = await asyncio.to_thread(webhook.wait_for, "LikenessTritonDown", "firing", 60)
+    assert alert["labels"]["severity"] == "critical"
+    assert Path(alert["annotations"]["runbook_url"]).is_file()
     await asyncio.to_thread(stack.up)
     (picture,) = await draw(client, "a photo of a person")
     assert picture.shape == (64, 64, 3)
+    await asyncio.to_thread(webhook.wait_for, "LikenessTritonDown", "resolved", 60)
