@@ -222,12 +222,16 @@ class _Reporter:
         self._step = progress.step
         if progress.loss:  # the first report of an attempt has none
             self._metrics.training_loss.observe(progress.loss)
+        sequence = operation.sequence
         # If the database is away the training does not suffer; the next record comes soon.
         with contextlib.suppress(UnavailableError):
-            if not await self._jobs.record_progress(operation.uid, operation.attempt, progress):
+            recorded = await self._jobs.record_progress(operation.uid, operation.attempt, progress)
+            if recorded is None:
                 raise _OvertakenError
-        reported = replace(operation, **asdict(progress))
-        self._events.publish(Training(reported, self._training.identity))
+            sequence = recorded
+        reported = replace(operation, sequence=sequence, **asdict(progress))
+        self._training = Training(reported, self._training.identity)
+        self._events.publish(self._training)
 
     async def preview(self, png: bytes) -> None:
         """Shows it to those who watch; it is not kept."""

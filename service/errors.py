@@ -2,14 +2,15 @@
 
     authentication     UnauthenticatedError, PermissionDeniedError
     validation         InvalidRequestError
-    store              NotFoundError, AlreadyExistsError, FailedPreconditionError, UnavailableError
+    store              NotFoundError, AlreadyExistsError, FailedPreconditionError, AbortedError,
+                       UnavailableError
     blobs              DataLossError, UnavailableError
     sampler (Triton)   ResourceExhaustedError, UnavailableError, ModelDiedError,
                        DeadlineExceededError, SamplerFailedError
 
 Everything else that is raised is a fault of the gateway and reaches the caller as INTERNAL with a
-correlation id. A ``reason`` is stable and may be logged; messages are for the caller alone, since
-they may quote a request. `interceptors.py` turns these errors into answers.
+correlation id. A ``reason`` is one of `error_reason.proto` and may be logged; messages are for the
+caller alone, since they may quote a request. `interceptors.py` turns these errors into answers.
 """
 
 from collections.abc import Sequence
@@ -128,6 +129,12 @@ class FailedPreconditionError(_ResourceError):
     """A resource is not in the state that the request needs."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class AbortedError(_ResourceError):
+    """A resource has changed since the caller looked at it."""
+
+    code = grpc.StatusCode.ABORTED
 
 
 class DataLossError(GatewayError):

@@ -51,6 +51,7 @@ from service.store import (
 )
 from service.tidying import Tidying
 from service.trainings import Trainings
+from service.transfer import Transfer
 from service.watchdog import Watchdog
 
 log = structlog.get_logger()
@@ -118,7 +119,13 @@ async def run(settings: Settings) -> None:
         server = make_server(
             Services(
                 identities=IdentityService(
-                    identities, operations, trainings, events, bundles, decoder
+                    identities,
+                    operations,
+                    trainings,
+                    events,
+                    bundles,
+                    decoder,
+                    Transfer(identities, blobs, bundles),
                 ),
                 generation=GenerationService(
                     Planner(identities, cache, bundles, decoder, settings.generation),

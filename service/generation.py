@@ -2,25 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import Message
 
 from likeness.v1 import generation_service_pb2 as pb
 from likeness.v1 import generation_service_pb2_grpc as pb_grpc
 from service.caller import caller
 from service.context import Context
 from service.drawing import Drawing
-from service.errors import DeadlineExceededError, InvalidRequestError, Violation
+from service.errors import DeadlineExceededError, Violation
 from service.metrics import Metrics
 from service.pictures import MIME_TYPE, Making, encode_preview
 from service.planning import Planner
 from service.provenance import Provenance
+from service.rules import Further
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
-from service.spec_validation import MAX_STEPS
 from telemetry.exemplars import exemplar
 
 Event = pb.GenerationProgress | pb.GenerationPreview | pb.GeneratedImage
@@ -40,6 +41,11 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         self._planner, self._drawing, self._provenance = planner, drawing, provenance
         self._metrics, self._settings = metrics, settings
 
+    @property
+    def further(self) -> Mapping[type[Message], Further]:
+        """What the handlers find besides broken rules of the protos."""
+        return {pb.GenerateRequest: self._violations, pb.StreamGenerateRequest: self._violations}
+
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         """All pictures at once."""
         async with aclosing(self._draw(request.spec, context)) as events:
@@ -51,11 +57,7 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         self, request: pb.StreamGenerateRequest, context: Context
     ) -> AsyncIterator[pb.StreamGenerateResponse]:
         """Progress and previews, and each picture when it is finished."""
-        every = request.preview_every
-        if request.HasField("preview_every") and not 1 <= every <= MAX_STEPS:
-            limits = f"must be 1 to {MAX_STEPS}, got {every}"
-            raise InvalidRequestError([Violation("preview_every", limits)])
-        async with aclosing(self._draw(request.spec, context, every)) as events:
+        async with aclosing(self._draw(request.spec, context, request.preview_every)) as events:
             async for event in events:
                 match event:
                     case pb.GeneratedImage():
@@ -64,6 +66,11 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
                         yield pb.StreamGenerateResponse(preview=event)
                     case pb.GenerationProgress():
                         yield pb.StreamGenerateResponse(progress=event)
+
+    async def _violations(
+        self, request: pb.GenerateRequest | pb.StreamGenerateRequest
+    ) -> list[Violation]:
+        return await self._planner.violations(request.spec)
 
     async def _draw(
         self, spec: pb.GenerationSpec, context: Context, preview_every: int = 0

@@ -44,6 +44,7 @@ def identity_message(record: IdentityRecord) -> pb.Identity:
         create_time=_timestamp(record.create_time),
         ready_time=_timestamp(record.ready_time),
         error=_failure(record),
+        etag=record.etag,
     )
 
 
@@ -85,7 +86,9 @@ def operation_message(training: Training) -> operations_pb2.Operation:
 
 def watch_message(training: Training) -> pb.WatchTrainingResponse:
     """A message of `WatchTraining`."""
-    message = pb.WatchTrainingResponse(metadata=metadata_message(training))
+    message = pb.WatchTrainingResponse(
+        metadata=metadata_message(training), sequence=training.operation.sequence
+    )
     if training.operation.state is OperationState.SUCCEEDED:
         message.identity.CopyFrom(identity_message(training.identity))
     elif (failure := _failure(training.operation)) is not None:

@@ -1,7 +1,6 @@
 """Names of resources, and how request text is quoted in an answer."""
 
 import re
-import uuid
 
 from identity.prompt import PLACEHOLDER
 from service.errors import InvalidRequestError, Violation
@@ -36,15 +35,6 @@ def parse_operation_name(name: str, field: str = "name") -> str:
 def is_placeholder_word(word: str) -> bool:
     """Whether ``<word>`` would be a placeholder."""
     return PLACEHOLDER.fullmatch(f"<{word}>") is not None
-
-
-def is_uuid4(text: str) -> bool:
-    """Whether it is a UUID4 as AIP-155 wants it: 36 characters with hyphens."""
-    try:
-        parsed = uuid.UUID(text)
-    except ValueError:
-        return False
-    return parsed.version == 4 and str(parsed) == text.lower()
 
 
 def quoted(text: str) -> str:

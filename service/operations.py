@@ -12,7 +12,13 @@ from service.errors import InvalidRequestError, NotFoundError, UnavailableError,
 from service.events import TrainingEvents
 from service.messages import operation_message
 from service.names import OPERATION_TYPE, operation_name, parse_operation_name
-from service.store import OperationStore, PageTokenError, Training
+from service.store import (
+    FilterError,
+    OperationFilter,
+    OperationStore,
+    PageTokenError,
+    Training,
+)
 from service.trainings import Trainings
 from service.validation import page_size
 
@@ -37,17 +43,20 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
     async def ListOperations(
         self, request: operations_pb2.ListOperationsRequest, _context: Context
     ) -> operations_pb2.ListOperationsResponse:
-        """A page, newest first."""
+        """A page, newest first; the filter as :class:`OperationFilter` reads it."""
         violations = []
         if request.name not in ("", "operations"):
             violations.append(Violation("name", "must be operations or empty"))
-        if request.filter:
-            violations.append(Violation("filter", "filters are not supported, must be empty"))
+        wanted = None
+        try:
+            wanted = OperationFilter.parse(request.filter)
+        except FilterError as error:
+            violations.append(Violation("filter", str(error)))
         if violations:
             raise InvalidRequestError(violations)
         size = page_size(request.page_size)
         try:
-            page = await self._operations.page(caller().tenant, size, request.page_token)
+            page = await self._operations.page(caller().tenant, size, request.page_token, wanted)
         except PageTokenError as error:
             raise InvalidRequestError([Violation("page_token", str(error))]) from error
         return operations_pb2.ListOperationsResponse(

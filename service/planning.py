@@ -14,19 +14,15 @@ from likeness.v1 import generation_service_pb2 as pb
 from service.bundle import Bundle, BundleSource
 from service.cache import IdentityCache
 from service.decoding import MIN_SIDE, ImageRefusedError
-from service.errors import (
-    FailedPreconditionError,
-    InvalidRequestError,
-    NotFoundError,
-    Violation,
-)
+from service.errors import InvalidRequestError, Violation
 from service.images import ImageDecoder
-from service.names import IDENTITY_TYPE, identity_name, parse_identity_name
+from service.names import parse_identity_name
 from service.pictures import Making
 from service.sampler_request import SamplerRequest
 from service.settings import GenerationSettings
 from service.spec_validation import spec_violations
-from service.store import IdentityRecord, IdentityState, IdentityStore
+from service.store import IdentityStore
+from service.usable import check_base_model, check_shape, ready
 
 RANDOM_SEEDS = 2**32
 """Seeds chosen by the service are below, so that they are short to write down."""
@@ -69,6 +65,7 @@ class Planner:
     ) -> None:
         self._identities, self._cache, self._bundles = identities, cache, bundles
         self._decoder, self._settings = decoder, settings
+        self._ceiling = pb.Priority.Value(f"PRIORITY_{settings.priority_ceiling.upper()}")
 
     async def plan(self, spec: pb.GenerationSpec, tenant: str, preview_every: int) -> Plan:
         """The plan of a request.
@@ -83,8 +80,7 @@ class Planner:
             UnavailableError: see there.
         """
         bundle = await self._bundles.find()
-        ceiling = pb.Priority.Value(f"PRIORITY_{self._settings.priority_ceiling.upper()}")
-        violations = spec_violations(spec, bundle, ceiling)
+        violations = spec_violations(spec, bundle, self._ceiling)
         if not violations:
             bundle = bundle or await self._bundles.get()
         init_image = await self._init_image(spec, bundle, violations)
@@ -125,6 +121,13 @@ class Planner:
         )
         return Plan(request, model.base_model_digest)
 
+    async def violations(self, spec: pb.GenerationSpec) -> list[Violation]:
+        """Everything that makes :meth:`plan` refuse a request as invalid."""
+        bundle = await self._bundles.find()
+        found = spec_violations(spec, bundle, self._ceiling)
+        await self._init_image(spec, bundle, found)
+        return found
+
     async def _init_image(
         self, spec: pb.GenerationSpec, bundle: Bundle | None, violations: list[Violation]
     ) -> npt.NDArray[np.uint8] | None:
@@ -145,7 +148,8 @@ class Planner:
         ids = {word: parse_identity_name(name) for word, name in spec.identities.items()}
         records = await self._identities.get_all(tenant, set(ids.values())) if ids else {}
         for identity_id in ids.values():
-            _check_usable(identity_id, records.get(identity_id), bundle)
+            record = ready(identity_id, records.get(identity_id))
+            check_base_model(identity_id, record.base_model_digest, bundle)
         tokens = {}
         for word, identity_id in ids.items():
             record = records[identity_id]
@@ -165,36 +169,8 @@ def _size(spec: pb.GenerationSpec, bundle: Bundle) -> tuple[int, int]:
     return height, width
 
 
-def _check_usable(identity_id: str, record: IdentityRecord | None, bundle: Bundle) -> None:
-    name = identity_name(identity_id)
-    if record is None:
-        raise NotFoundError(IDENTITY_TYPE, name)
-    if record.state is not IdentityState.READY:
-        message = f"{name} is not READY: its training " + (
-            "is not done yet" if record.state is IdentityState.TRAINING else "failed"
-        )
-        raise FailedPreconditionError(IDENTITY_TYPE, name, message, "IDENTITY_NOT_READY")
-    served = bundle.description.base_model_digest
-    if record.base_model_digest != served:
-        raise FailedPreconditionError(
-            IDENTITY_TYPE,
-            name,
-            f"{name} was learned on the base model {record.base_model_digest[:19]}, "
-            f"but {served[:19]} is served",
-            "BASE_MODEL_MISMATCH",
-        )
-
-
 def _for_stages(identity: Identity, bundle: Bundle, identity_id: str) -> npt.NDArray[np.float32]:
     """``[S, 2, D]``; an identity without stages is the same in all of them."""
+    check_shape(identity_id, identity, bundle)
     stages, width = bundle.description.stages, bundle.description.token_width
-    if identity.stages not in (1, stages) or identity.width != width:
-        name = identity_name(identity_id)
-        raise FailedPreconditionError(
-            IDENTITY_TYPE,
-            name,
-            f"{name} has {identity.stages} stages of width {identity.width}, "
-            f"but {stages} of {width} are served",
-            "IDENTITY_SHAPE_MISMATCH",
-        )
     return np.broadcast_to(identity.tokens, (stages, 2, width))

@@ -23,6 +23,7 @@ from service.interceptors import RpcInterceptor
 from service.metrics import Metrics
 from service.operations import OperationsService
 from service.provenance import ProvenanceService
+from service.rules import RulesInterceptor
 
 MAX_REQUEST_BYTES = 20 * 2**20
 """An image of 16 MiB, with room."""
@@ -49,8 +50,9 @@ def make_server(
     services: Services, authenticator: Authenticator, metrics: Metrics
 ) -> grpc.aio.Server:
     """The server, with reflection, listening nowhere yet."""
-    interceptor = RpcInterceptor(authenticator, metrics)
-    server = grpc.aio.server(interceptors=[interceptor], options=_OPTIONS)
+    rules = RulesInterceptor({**services.identities.further, **services.generation.further})
+    outer = RpcInterceptor(authenticator, metrics)
+    server = grpc.aio.server(interceptors=[outer, rules], options=_OPTIONS)
     identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(services.identities, server)
     generation_service_pb2_grpc.add_GenerationServiceServicer_to_server(services.generation, server)
     provenance_service_pb2_grpc.add_ProvenanceServiceServicer_to_server(services.provenance, server)

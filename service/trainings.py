@@ -14,6 +14,7 @@ from service.blobs import BlobStore, source_key
 from service.caller import caller
 from service.dispatcher import Dispatcher
 from service.errors import (
+    AbortedError,
     AlreadyExistsError,
     FailedPreconditionError,
     NotFoundError,
@@ -23,6 +24,7 @@ from service.events import TrainingEvents
 from service.metrics import Metrics
 from service.names import IDENTITY_TYPE, OPERATION_TYPE, identity_name, operation_name
 from service.store import (
+    EtagMismatchError,
     Failure,
     IdentityRecord,
     IdentityStore,
@@ -32,7 +34,7 @@ from service.store import (
     now,
 )
 from service.tidying import Tidying
-from service.validation import DEFAULT_CLASS_NOUN, PRESETS
+from service.validation import DEFAULT_CLASS_NOUN, DEFAULT_PRESET
 
 log = structlog.get_logger()
 
@@ -73,7 +75,7 @@ class Trainings:
         """
         request_id = request.request_id.lower() or None
         payload = payload_digest(request)
-        identity_id = request.identity_id or f"identity-{uuid.uuid4().hex[:12]}"
+        identity_id = request.identity_id or new_identity_id()
         if (known := await self._known(request_id, payload)) is not None:
             return known
         tenant = caller().tenant
@@ -86,7 +88,7 @@ class Trainings:
             identity_uid=str(uuid.uuid4()),
             identity_id=identity_id,
             class_noun=request.class_noun.lower() or DEFAULT_CLASS_NOUN,
-            preset=request.preset or PRESETS[0],
+            preset=request.preset or DEFAULT_PRESET,
             seed=request.seed,
             image_digest=digest(image),
             request_id=request_id,
@@ -130,11 +132,24 @@ class Trainings:
             raise FailedPreconditionError(OPERATION_TYPE, name, message, "OPERATION_NOT_DONE")
         await self._operations.delete(caller().tenant, operation_uid)
 
-    async def delete_identity(self, identity_id: str) -> None:
-        """Cancels an identity's training, erases all of it. Raises :class:`NotFoundError`."""
-        record = await self._identities.begin_deletion(caller().tenant, identity_id)
+    async def delete_identity(self, identity_id: str, etag: str = "") -> None:
+        """Cancels an identity's training, erases all of it.
+
+        Args:
+            identity_id: which.
+            etag: as its record had it when the caller looked; empty if that doesn't matter.
+
+        Raises:
+            NotFoundError, AbortedError: it does not exist; it has changed since.
+        """
+        name = identity_name(identity_id)
+        try:
+            record = await self._identities.begin_deletion(caller().tenant, identity_id, etag)
+        except EtagMismatchError as error:
+            message = f"{name} has changed since its etag was read"
+            raise AbortedError(IDENTITY_TYPE, name, message, "ETAG_MISMATCH") from error
         if record is None:
-            raise NotFoundError(IDENTITY_TYPE, identity_name(identity_id))
+            raise NotFoundError(IDENTITY_TYPE, name)
         await self._to_the_end(self._erase(record))
 
     async def finish(self) -> None:
@@ -158,7 +173,7 @@ class Trainings:
         """For a name that is taken: perhaps by the same request, a moment ago."""
         if (known := await self._known(request_id, payload)) is not None:
             return known
-        raise _name_taken(identity_id)
+        raise name_taken(identity_id)
 
     async def _cancel(self, training: Training) -> None:
         uid = training.operation.uid
@@ -195,7 +210,13 @@ def payload_digest(request: pb.TrainIdentityRequest) -> str:
     return digest(digest(request.image).encode() + rest.SerializeToString(deterministic=True))
 
 
-def _name_taken(identity_id: str) -> AlreadyExistsError:
+def new_identity_id() -> str:
+    """A name for who brings none."""
+    return f"identity-{uuid.uuid4().hex[:12]}"
+
+
+def name_taken(identity_id: str) -> AlreadyExistsError:
+    """The answer to who wants the name of another identity."""
     name = identity_name(identity_id)
     return AlreadyExistsError(
         IDENTITY_TYPE, name, f"{name} already exists; delete it first", "IDENTITY_EXISTS"

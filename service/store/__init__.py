@@ -2,7 +2,8 @@
 
 from service.store.api_keys import ApiKey, ApiKeyStore
 from service.store.database import Database
-from service.store.identities import IdentityStore
+from service.store.filters import FilterError, OperationFilter
+from service.store.identities import EtagMismatchError, IdentityStore
 from service.store.jobs import JobStore
 from service.store.leadership import LeadershipStore, NotLeaderError, Reign
 from service.store.operations import NewTraining, OperationStore
@@ -22,7 +23,9 @@ __all__ = [
     "ApiKey",
     "ApiKeyStore",
     "Database",
+    "EtagMismatchError",
     "Failure",
+    "FilterError",
     "IdentityRecord",
     "IdentityState",
     "IdentityStore",
@@ -30,6 +33,7 @@ __all__ = [
     "LeadershipStore",
     "NewTraining",
     "NotLeaderError",
+    "OperationFilter",
     "OperationRecord",
     "OperationState",
     "OperationStore",

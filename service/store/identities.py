@@ -1,14 +1,20 @@
 """Identities: reading, and the two ends of a deletion."""
 
 from collections.abc import Collection
+from dataclasses import asdict, replace
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
 from service.store.records import IdentityRecord, IdentityState
 from service.store.rows import identity
 from service.store.tables import identities
+
+
+class EtagMismatchError(Exception):
+    """An identity is not as its caller saw it."""
 
 
 class IdentityStore:
@@ -57,15 +63,36 @@ class IdentityStore:
             row = (await connection.execute(statement)).first()
         return None if row is None else identity(row)
 
-    async def begin_deletion(self, tenant: str, identity_id: str) -> IdentityRecord | None:
-        """Hides an identity, or finds one that is hidden already; None if there is none."""
-        named = and_(identities.c.tenant == tenant, identities.c.identity_id == identity_id)
+    async def insert(self, record: IdentityRecord) -> bool:
+        """Adds an identity; False if its name is taken."""
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(identities).values(asdict(record)))
+        except IntegrityError:
+            return False
+        return True
+
+    async def begin_deletion(
+        self, tenant: str, identity_id: str, etag: str = ""
+    ) -> IdentityRecord | None:
+        """Hides an identity, or finds one that is hidden already; None if there is none.
+
+        Raises:
+            EtagMismatchError: its etag is neither empty nor this one.
+        """
+        named = select(identities).where(
+            identities.c.tenant == tenant, identities.c.identity_id == identity_id
+        )
         async with self._database.write() as connection:
-            await connection.execute(
-                update(identities).where(named).values(state=IdentityState.DELETING)
-            )
-            row = (await connection.execute(select(identities).where(named))).first()
-        return None if row is None else identity(row)
+            row = (await connection.execute(named.with_for_update())).first()
+            if row is None:
+                return None
+            record = identity(row)
+            if record.state is not IdentityState.DELETING and etag not in ("", record.etag):
+                raise EtagMismatchError
+            hidden = update(identities).where(identities.c.uid == record.uid)
+            await connection.execute(hidden.values(state=IdentityState.DELETING))
+        return replace(record, state=IdentityState.DELETING)
 
     async def end_deletion(self, uid: str) -> None:
         """Removes the row and with it the identity's operations."""

@@ -139,9 +139,20 @@ class JobStore:
             earliest: int | None = await connection.scalar(statement)
         return earliest
 
-    async def record_progress(self, uid: str, attempt: int, progress: TrainingProgress) -> bool:
-        """Stores how far an attempt is; False if the operation is no longer his."""
-        return await self._write(_held(uid, attempt).values(**asdict(progress)))
+    async def record_progress(
+        self, uid: str, attempt: int, progress: TrainingProgress
+    ) -> int | None:
+        """Stores how far an attempt is; None if the operation is no longer his.
+
+        Returns:
+            How often the operation has changed by now.
+        """
+        statement = _held(uid, attempt).values(**asdict(progress))
+        async with self._database.write() as connection:
+            sequence: int | None = await connection.scalar(
+                statement.returning(operations.c.sequence)
+            )
+        return sequence
 
     async def holds(self, uid: str, attempt: int) -> bool:
         """Whether the operation still runs under this attempt."""

@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Float, Select, cast, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Float, Select, cast, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.caller import DEFAULT_TENANT
 from service.store.database import Database
+from service.store.filters import OperationFilter
 from service.store.paging import Page, after, page_of
 from service.store.records import (
     Failure,
@@ -23,6 +24,8 @@ from service.store.tables import identities, operations
 from service.store.turns import turns
 
 ACTIVE = (OperationState.QUEUED, OperationState.RUNNING)
+REQUEST_ID_SECONDS = 24 * 3600
+"""How long a request id stands for the operation that it made."""
 _LAST = 20  # trainings whose mean time is the estimate of the next one's
 
 
@@ -74,7 +77,10 @@ class OperationStore:
             return (await connection.scalar(statement)) or 0
 
     async def create(self, new: NewTraining) -> Training | None:
-        """Inserts identity and operation; None if the name or the request id is taken."""
+        """Inserts identity and operation; None if the name or the request id is taken.
+
+        A request id is free again when it is `REQUEST_ID_SECONDS` old.
+        """
         created = now()
         identity = {
             "uid": new.identity_uid,
@@ -101,6 +107,15 @@ class OperationStore:
         }
         try:
             async with self._database.write() as connection:
+                await connection.execute(
+                    update(operations)
+                    .where(
+                        operations.c.tenant == new.tenant,
+                        operations.c.request_id == new.request_id,
+                        ~_remembered(),
+                    )
+                    .values(request_id=None)
+                )
                 await connection.execute(insert(identities).values(identity))
                 await connection.execute(insert(operations).values(operation))
         except IntegrityError:
@@ -128,16 +143,20 @@ class OperationStore:
     async def by_request_id(self, tenant: str, request_id: str) -> Training | None:
         """The operation that a tenant's request id made."""
         statement = select_training().where(
-            operations.c.tenant == tenant, operations.c.request_id == request_id
+            operations.c.tenant == tenant, operations.c.request_id == request_id, _remembered()
         )
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).first()
         return None if row is None else training(row)
 
-    async def page(self, tenant: str, size: int, token: str) -> Page[Training]:
+    async def page(
+        self, tenant: str, size: int, token: str, wanted: OperationFilter | None = None
+    ) -> Page[Training]:
         """A page, newest first. Raises :class:`service.store.paging.PageTokenError`."""
         visible = select_training().where(
-            operations.c.tenant == tenant, identities.c.state != IdentityState.DELETING
+            operations.c.tenant == tenant,
+            identities.c.state != IdentityState.DELETING,
+            *(wanted.conditions() if wanted else ()),
         )
         statement = after(visible, operations, token, size)
         async with self._database.read() as connection:
@@ -205,6 +224,11 @@ class OperationStore:
                 each = replace(each, queue_position=place, estimated_start=start)
             placed.append(each)
         return placed
+
+
+def _remembered() -> ColumnElement[bool]:
+    """Whether an operation's request id still counts."""
+    return operations.c.create_time > now() - REQUEST_ID_SECONDS * 1_000_000
 
 
 def _usual_time() -> Select[float]:

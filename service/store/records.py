@@ -1,5 +1,6 @@
 """What the store hands out: rows as plain values. Times are microseconds since 1970, in UTC."""
 
+import hashlib
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,6 +59,12 @@ class IdentityRecord:
     failure_reason: str
     failure_message: str
 
+    @property
+    def etag(self) -> str:
+        """Changes whenever what callers see of it does (AIP-154)."""
+        seen = f"{self.uid} {self.state} {self.artifact_digest} {self.failure_reason}"
+        return hashlib.sha256(seen.encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class OperationRecord:
@@ -75,6 +82,7 @@ class OperationRecord:
     seed: int
     previews: int
     deadline: int | None
+    sequence: int
     attempt: int
     failures: int
     not_before: int

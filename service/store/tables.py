@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from service.store.records import IdentityState, OperationState
@@ -87,6 +88,9 @@ operations = Table(
     Column("seed", BigInteger, nullable=False),
     Column("previews", Integer, nullable=False),  # pictures to show on the way
     Column("deadline", BigInteger),  # it fails unless it is done by then
+    Column(  # counts changes
+        "sequence", BigInteger, nullable=False, default=1, onupdate=text("sequence + 1")
+    ),
     Column("attempt", Integer, nullable=False, default=0),  # counts claims; only its holder writes
     Column(
         "failures", Integer, nullable=False, default=0

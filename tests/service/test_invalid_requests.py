@@ -96,7 +96,7 @@ async def test_all_violations_of_a_training_come_at_once(gateway: Gateway) -> No
             await stubs.identities.TrainIdentity(request)
     found = violations(caught.value)
     assert set(found) == {"identity_id", "image", "class_noun", "preset", "seed", "request_id"}
-    assert found["preset"] == "must be default or paper, got 'best'"
+    assert found["preset"] == "must be in list [default, paper], got 'best'"
     assert "1 to 63" in found["identity_id"]
     assert "1 to 32 letters" in found["class_noun"]
 
@@ -113,8 +113,8 @@ async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway)
     [
         ({"prompt": ""}, "spec.prompt", "is empty"),
         ({"prompt": " \n"}, "spec.prompt", "is empty"),
-        ({"prompt": "x" * 4097}, "spec.prompt", "has 4097 characters, the limit is 4096"),
-        ({"prompt": "a " * 10_000}, "spec.prompt", "has 20000 characters, the limit is 4096"),
+        ({"prompt": "x" * 4097}, "spec.prompt", "must be at most 4096 characters, got 4097"),
+        ({"prompt": "a " * 10_000}, "spec.prompt", "must be at most 4096 characters, got 20000"),
         ({"prompt": "a " * 100}, "spec.prompt", "has 100 tokens, but the text window holds 75"),
         ({"prompt": "<ann>"}, "spec.prompt", "placeholder <ann> is not bound"),
         (
@@ -146,10 +146,10 @@ async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway)
         ({"guidance_scale": float("nan")}, "spec.guidance_scale", "must be 1 to 30, got nan"),
         ({"guidance_scale": float("inf")}, "spec.guidance_scale", "must be 1 to 30, got inf"),
         ({"guidance_scale": 0.5}, "spec.guidance_scale", "must be 1 to 30, got 0.5"),
-        ({"seed": -1}, "spec.seed", "must be 0 to 2^63 - 1, got -1"),
+        ({"seed": -1}, "spec.seed", "must be greater than or equal to 0, got -1"),
         ({"seed": 2**63 - 1, "image_count": 2}, "spec.seed", "must be at most 2^63 - 1"),
-        ({"scheduler": 99}, "spec.scheduler", "must be one of SCHEDULER_DDIM, "),
-        ({"priority": 9}, "spec.priority", "must be one of PRIORITY_LOW, "),
+        ({"scheduler": 99}, "spec.scheduler", "must be one of the defined enum values, got 99"),
+        ({"priority": 9}, "spec.priority", "must be one of the defined enum values, got 9"),
         (
             {"priority": generation_pb.PRIORITY_HIGH},
             "spec.priority",
@@ -170,7 +170,7 @@ async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway)
         ),
         (
             {**BOUND, "strengths": {"ann": strength(float("nan"))}},
-            "spec.strengths[ann].stages",
+            "spec.strengths[ann].stages[0]",
             "must be 0 to 1, got nan",
         ),
         ({"init_image": start(b"")}, "spec.init_image.data", "is empty (0 bytes)"),

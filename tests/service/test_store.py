@@ -2,13 +2,14 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, update
 from structlog.testing import capture_logs
 
 from service.caller import DEFAULT_TENANT
@@ -81,7 +82,7 @@ async def test_only_the_holder_of_an_attempt_writes(database: Database, term: in
         await jobs.retry(uid, 1, 0),
         await jobs.release(uid, 1),
     ):
-        assert written is False
+        assert not written
     assert await jobs.publish(uid, 2, ARTIFACT)
     assert not await jobs.publish(uid, 2, ARTIFACT)
     assert not await operations.cancel(uid, FAILURE)
@@ -118,6 +119,27 @@ async def test_a_job_is_claimed_once_and_in_order(database: Database, term: int)
     assert await jobs.retry(made[0].operation.uid, 1, now() + 60_000_000)
     assert await jobs.claim(term) is None
     assert (await jobs.queue()).states["queued"] == 1
+
+
+async def test_a_request_id_counts_for_a_day(database: Database) -> None:
+    operations = OperationStore(database)
+    request_id = str(uuid.uuid4())
+    first = await operations.create(replace(new("ann"), request_id=request_id))
+    assert first is not None
+    assert await _made_by(operations, request_id) == first.operation.uid
+    assert await operations.create(replace(new("bob"), request_id=request_id)) is None
+    a_day_ago = now() - 24 * 3600 * 1_000_000
+    async with database.write() as connection:
+        await connection.execute(update(tables.operations).values(create_time=a_day_ago))
+    assert await _made_by(operations, request_id) is None
+    second = await operations.create(replace(new("bob"), request_id=request_id))
+    assert second is not None
+    assert await _made_by(operations, request_id) == second.operation.uid
+
+
+async def _made_by(operations: OperationStore, request_id: str) -> str | None:
+    found = await operations.by_request_id("default", request_id)
+    return found and found.operation.uid
 
 
 @given(time=st.integers(0, 2**63 - 1), uid=st.uuids().map(str))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.longrunning import operations_pb2 as ops
 from google.protobuf import descriptor_pool
@@ -15,6 +16,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from identity import Identity, ServingBundle
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
 from service.auth.api_keys import ApiKeys
@@ -32,6 +34,7 @@ class Theirs:
     identity: pb.Identity
     operation: str
     request: pb.TrainIdentityRequest
+    artifact: bytes
 
 
 def _spec(theirs: Theirs) -> generation_pb.GenerationSpec:
@@ -43,6 +46,8 @@ def _spec(theirs: Theirs) -> generation_pb.GenerationSpec:
 REQUESTS: dict[str, Callable[[Theirs], Message]] = {
     "GetIdentity": lambda t: pb.GetIdentityRequest(name=t.identity.name),
     "ListIdentities": lambda t: pb.ListIdentitiesRequest(),
+    "ExportIdentity": lambda t: pb.ExportIdentityRequest(name=t.identity.name),
+    "ImportIdentity": lambda t: pb.ImportIdentityRequest(artifact=t.artifact),
     "WatchTraining": lambda t: pb.WatchTrainingRequest(operation=t.operation),
     "Generate": lambda t: generation_pb.GenerateRequest(spec=_spec(t)),
     "StreamGenerate": lambda t: generation_pb.StreamGenerateRequest(spec=_spec(t)),
@@ -56,7 +61,8 @@ REQUESTS: dict[str, Callable[[Theirs], Message]] = {
 }
 """Every RPC, asking for what is the other's; those that erase it come last."""
 
-EMPTY_ANSWERS = {"ListIdentities", "ListOperations", "TrainIdentity"}
+MAKERS = {"TrainIdentity", "ImportIdentity"}
+EMPTY_ANSWERS = {"ListIdentities", "ListOperations"} | MAKERS
 """RPCs that do not name what they want: they succeed, and tell nothing of the other's."""
 
 
@@ -102,7 +108,17 @@ def gateway(light_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     yield from running(Gateway(tmp_path_factory.mktemp("gateway"), settings))
 
 
-async def test_no_rpc_finds_what_is_another_tenants(gateway: Gateway, photo: bytes) -> None:
+@pytest.fixture(scope="module")
+def artifact(light_bundle: Path) -> bytes:
+    """One that is taken."""
+    served = ServingBundle.load(light_bundle)
+    tokens = np.zeros((served.stages, 2, served.token_width), np.float32)
+    return Identity(tokens, served.base_model_digest, "person").to_bytes()
+
+
+async def test_no_rpc_finds_what_is_another_tenants(
+    gateway: Gateway, photo: bytes, artifact: bytes
+) -> None:
     database = Database(gateway.database)
     keys = ApiKeys(ApiKeyStore(database))
     red, blue = await keys.create("red"), await keys.create("blue")
@@ -111,7 +127,7 @@ async def test_no_rpc_finds_what_is_another_tenants(gateway: Gateway, photo: byt
     async with gateway.stubs() as stubs:
         all_methods = {method.name: method for method in await methods(stubs.channel)}
         assert set(REQUESTS) == set(all_methods), "every RPC must be tried here"
-        theirs = await trained(stubs, request, red)
+        theirs = await trained(stubs, request, artifact, red)
         told = (theirs.identity.uid, theirs.operation.partition("/")[2])
 
         async def ask(name: str, key: str) -> tuple[grpc.StatusCode, str, list[Message]]:
@@ -130,13 +146,15 @@ async def test_no_rpc_finds_what_is_another_tenants(gateway: Gateway, photo: byt
         for name in REQUESTS:
             status, message, answers = await ask(name, red)
             assert status is not grpc.StatusCode.NOT_FOUND, (name, message)
-            if name in EMPTY_ANSWERS - {"TrainIdentity"}:
+            if name in EMPTY_ANSWERS - MAKERS:
                 assert any(told[0].encode() in _bytes(answer) for answer in answers), name
 
 
-async def trained(stubs: Stubs, request: pb.TrainIdentityRequest, key: str) -> Theirs:
+async def trained(
+    stubs: Stubs, request: pb.TrainIdentityRequest, artifact: bytes, key: str
+) -> Theirs:
     metadata = (("authorization", f"Bearer {key}"),)
     operation = await stubs.identities.TrainIdentity(request, metadata=metadata)
     question = ops.WaitOperationRequest(name=operation.name)
     done = await stubs.operations.WaitOperation(question, metadata=metadata, timeout=60)
-    return Theirs(identity_of(done), operation.name, request)
+    return Theirs(identity_of(done), operation.name, request, artifact)

@@ -173,6 +173,40 @@ async def test_an_operation_is_forgotten_when_it_is_done(
         assert answer.identity.state == pb.Identity.STATE_READY
 
 
+async def test_watching_goes_on_where_it_broke_off(start_gateway: Start, photo: bytes) -> None:
+    gateway = start_gateway(**scripted("stall"))
+    async with gateway.stubs() as stubs:
+        name = await stubs.train(photo)
+        async for message in stubs.watch(name):
+            if message.metadata.step:
+                break
+        request = pb.WatchTrainingRequest(operation=name, after_sequence=message.sequence)
+        rest = stubs.identities.WatchTraining(request)
+        await rest.initial_metadata()  # it is there, and has nothing to tell
+        await stubs.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=name))
+        messages = [each async for each in rest]
+    assert [each.metadata.state for each in messages] == [State.STATE_CANCELLED]
+    assert messages[0].sequence > message.sequence
+
+
+async def test_operations_are_found(start_gateway: Start, photo: bytes) -> None:
+    gateway = start_gateway(**scripted("succeed;stall"))
+    async with gateway.stubs() as stubs:
+        done, runs = await stubs.train(photo, "ann"), await stubs.train(photo, "bob", seed=1)
+        await stubs.finished(done)
+        await stubs.until_step(runs, 1)
+        for text, expected in (
+            ("done = true", [done]),
+            ("done=false", [runs]),
+            ("metadata.state = STATE_RUNNING", [runs]),
+            ('metadata.identity = "identities/ann"', [done]),
+            ("done = false AND metadata.identity = identities/ann", []),
+        ):
+            request = operations_pb2.ListOperationsRequest(filter=text)
+            found = (await stubs.operations.ListOperations(request)).operations
+            assert [each.name for each in found] == expected, text
+
+
 async def test_lists_come_in_pages_newest_first(gateway: Gateway, photo: bytes) -> None:
     async with gateway.stubs() as stubs:
         made = [await stubs.train(photo, f"page-{index}") for index in range(5)]

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.v1 import generation_service_pb2 as pb
+from likeness.v1 import identity_service_pb2 as identity_pb
 from service.errors import InvalidRequestError, Violation
-from service.names import is_uuid4, parse_identity_name, quoted
+from service.names import parse_identity_name, quoted
+from service.rules import rule_violations
 from service.spec_validation import spec_violations
 
 NUMBERS: dict[str, tuple[Any, float, float]] = {
@@ -24,7 +26,8 @@ WORDS = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,20}\Z")
 
 
 def violations(spec: pb.GenerationSpec) -> list[Violation]:
-    return spec_violations(spec, None, pb.PRIORITY_NORMAL)
+    found = rule_violations(pb.GenerateRequest(spec=spec))
+    return found + spec_violations(spec, None, pb.PRIORITY_NORMAL)
 
 
 @given(FIELDS)
@@ -36,7 +39,7 @@ def test_exactly_the_numbers_out_of_range_are_named(fields: dict[str, Any]) -> N
         if not NUMBERS[name][1] <= value <= NUMBERS[name][2]
     }
     seed, count = fields.get("seed", 0), fields.get("image_count", 1)
-    if 1 <= count <= 16 and seed + count - 1 > 2**63 - 1:
+    if seed + max(count, 1) - 1 > 2**63 - 1:
         wrong.add("spec.seed")
     assert found == wrong
 
@@ -77,11 +80,15 @@ def test_any_text_is_a_name_or_refused_in_printable_ascii(text: str) -> None:
 
 @given(st.uuids(version=4))
 def test_a_uuid4_is_known(value: Any) -> None:
-    assert is_uuid4(str(value))
-    assert is_uuid4(str(value).upper())
-    assert not is_uuid4(value.hex)
+    assert not _request_id_violations(str(value))
+    assert not _request_id_violations(str(value).upper())
+    assert _request_id_violations(value.hex)
 
 
-@given(st.uuids(version=1) | st.text(max_size=36))
+@given(st.uuids(version=1) | st.text(min_size=1, max_size=36))
 def test_anything_else_is_no_uuid4(value: Any) -> None:
-    assert not is_uuid4(str(value))
+    assert _request_id_violations(str(value))
+
+
+def _request_id_violations(request_id: str) -> list[Violation]:
+    return rule_violations(identity_pb.TrainIdentityRequest(request_id=request_id))

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$likeness/v1/generation_service.proto\x12\x0blikeness.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\">\n\x10IdentityStrength\x12*\n\x06stages\x18\x01 \x03(\x02\x42\x1a\xe2\x41\x01\x02\xbaH\x13\x92\x01\x10\x08\x01\"\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\"X\n\tInitImage\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12*\n\x08strength\x18\x02 \x01(\x02\x42\x13\xe2\x41\x01\x01\xbaH\x0c\n\n\x1d\x00\x00\x80?-\n\xd7#<H\x00\x88\x01\x01\x42\x0b\n\t_strength\"\xfd\x01\n\x10TimestepInterval\x12\x13\n\x05\x66irst\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04last\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02:\xbf\x01\xbaH\xbb\x01\x1a\xb8\x01\n\x11timestep_interval\x1a\xa2\x01\x31\x30\x30\x30 >= this.first && this.first >= this.last && this.last >= 0 ? \'\' : \'must be 1000 >= first >= last >= 0, got first %d, last %d\'.format([this.first, this.last])\"\xe5\t\n\x0eGenerationSpec\x12\x65\n\x06prompt\x18\x01 \x01(\tBU\xe2\x41\x01\x02\xbaHNr\x03\x18\x80 \xba\x01\x46\n\x0cprompt.empty\x12!is empty; a description is needed\x1a\x13this.matches(r\'\\S\')\x12\xfa\x02\n\nidentities\x18\x02 \x03(\x0b\x32+.likeness.v1.GenerationSpec.IdentitiesEntryB\xb8\x02\xe2\x41\x01\x01\xbaH\xb0\x02\x9a\x01\xac\x02\"}\xba\x01z\n\x0bplaceholder\x12\x38the key can\'t be a placeholder: letters, digits, - and _\x1a\x31this.matches(r\'^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$\')*\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\x12%\n\x0fnegative_prompt\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80 \x12\'\n\x0bimage_count\x18\x04 \x01(\x05\x42\r\xe2\x41\x01\x01\xbaH\x06\x1a\x04\x18\x10(\x01H\x00\x88\x01\x01\x12\"\n\x05steps\x18\x05 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x96\x01(\x01H\x01\x88\x01\x01\x12\x30\n\x0eguidance_scale\x18\x06 \x01(\x02\x42\x13\xe2\x41\x01\x01\xbaH\x0c\n\n\x1d\x00\x00\xf0\x41-\x00\x00\x80?H\x02\x88\x01\x01\x12\x1e\n\x04seed\x18\x07 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00H\x03\x88\x01\x01\x12\x37\n\tscheduler\x18\x08 \x01(\x0e\x32\x16.likeness.v1.SchedulerB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x05width\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x01H\x04\x88\x01\x01\x12\x19\n\x06height\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x01H\x05\x88\x01\x01\x12\x43\n\tstrengths\x18\x0b \x03(\x0b\x32*.likeness.v1.GenerationSpec.StrengthsEntryB\x04\xe2\x41\x01\x01\x12\x30\n\ninit_image\x18\x0c \x01(\x0b\x32\x16.likeness.v1.InitImageB\x04\xe2\x41\x01\x01\x12>\n\x11guidance_interval\x18\r \x01(\x0b\x32\x1d.likeness.v1.TimestepIntervalB\x04\xe2\x41\x01\x01\x12\x35\n\x08priority\x18\x0e \x01(\x0e\x32\x15.likeness.v1.PriorityB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x1a\x31\n\x0fIdentitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aO\n\x0eStrengthsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12,\n\x05value\x18\x02 \x01(\x0b\x32\x1d.likeness.v1.IdentityStrength:\x02\x38\x01\x42\x0e\n\x0c_image_countB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seedB\x08\n\x06_widthB\t\n\x07_height\"\x9f\x01\n\x0eGeneratedImage\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x13\n\x0bwatermarked\x18\x08 \x01(\x08\x12\x1b\n\x13\x63ontent_credentials\x18\t \x01(\x08\"H\n\x0fGenerateRequest\x12\x35\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.likeness.v1.GenerationSpecB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\"?\n\x10GenerateResponse\x12+\n\x06images\x18\x01 \x03(\x0b\x32\x1b.likeness.v1.GeneratedImage\"\x8c\x01\n\x15StreamGenerateRequest\x12\x35\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.likeness.v1.GenerationSpecB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12*\n\rpreview_every\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x96\x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_preview_every\"O\n\x12GenerationProgress\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x02 \x01(\x05\x12\x16\n\x0equeue_position\x18\x03 \x01(\x05\"Q\n\x11GenerationPreview\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04step\x18\x04 \x01(\x05\"\xb7\x01\n\x16StreamGenerateResponse\x12\x33\n\x08progress\x18\x01 \x01(\x0b\x32\x1f.likeness.v1.GenerationProgressH\x00\x12,\n\x05image\x18\x02 \x01(\x0b\x32\x1b.likeness.v1.GeneratedImageH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.likeness.v1.GenerationPreviewH\x00\x42\x07\n\x05\x65vent*\xae\x01\n\tScheduler\x12\x19\n\x15SCHEDULER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSCHEDULER_DDIM\x10\x01\x12\x16\n\x12SCHEDULER_DPMPP_2M\x10\x02\x12\x13\n\x0fSCHEDULER_EULER\x10\x03\x12\x1d\n\x19SCHEDULER_EULER_ANCESTRAL\x10\x04\x12\x13\n\x0fSCHEDULER_UNIPC\x10\x05\x12\x11\n\rSCHEDULER_LCM\x10\x06*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03\x32\xb9\x01\n\x11GenerationService\x12G\n\x08Generate\x12\x1c.likeness.v1.GenerateRequest\x1a\x1d.likeness.v1.GenerateResponse\x12[\n\x0eStreamGenerate\x12\".likeness.v1.StreamGenerateRequest\x1a#.likeness.v1.StreamGenerateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$likeness/v1/generation_service.proto\x12\x0blikeness.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\">\n\x10IdentityStrength\x12*\n\x06stages\x18\x01 \x03(\x02\x42\x1a\xe2\x41\x01\x02\xbaH\x13\x92\x01\x10\x08\x01\"\x0c\n\n\x1d\x00\x00\x80?-\x00\x00\x00\x00\"X\n\tInitImage\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12*\n\x08strength\x18\x02 \x01(\x02\x42\x13\xe2\x41\x01\x01\xbaH\x0c\n\n\x1d\x00\x00\x80?-\n\xd7#<H\x00\x88\x01\x01\x42\x0b\n\t_strength\"\xfd\x01\n\x10TimestepInterval\x12\x13\n\x05\x66irst\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04last\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x02:\xbf\x01\xbaH\xbb\x01\x1a\xb8\x01\n\x11timestep_interval\x1a\xa2\x01\x31\x30\x30\x30 >= this.first && this.first >= this.last && this.last >= 0 ? \'\' : \'must be 1000 >= first >= last >= 0, got first %d, last %d\'.format([this.first, this.last])\"\xdf\n\n\x0eGenerationSpec\x12\x65\n\x06prompt\x18\x01 \x01(\tBU\xe2\x41\x01\x02\xbaHNr\x03\x18\x80 \xba\x01\x46\n\x0cprompt.empty\x12!is empty; a description is needed\x1a\x13this.matches(r\'\\S\')\x12\xfa\x02\n\nidentities\x18\x02 \x03(\x0b\x32+.likeness.v1.GenerationSpec.IdentitiesEntryB\xb8\x02\xe2\x41\x01\x01\xbaH\xb0\x02\x9a\x01\xac\x02\"}\xba\x01z\n\x0bplaceholder\x12\x38the key can\'t be a placeholder: letters, digits, - and _\x1a\x31this.matches(r\'^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$\')*\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\x12%\n\x0fnegative_prompt\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x01\xbaH\x05r\x03\x18\x80 \x12\'\n\x0bimage_count\x18\x04 \x01(\x05\x42\r\xe2\x41\x01\x01\xbaH\x06\x1a\x04\x18\x10(\x01H\x00\x88\x01\x01\x12\"\n\x05steps\x18\x05 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x96\x01(\x01H\x01\x88\x01\x01\x12\x30\n\x0eguidance_scale\x18\x06 \x01(\x02\x42\x13\xe2\x41\x01\x01\xbaH\x0c\n\n\x1d\x00\x00\xf0\x41-\x00\x00\x80?H\x02\x88\x01\x01\x12\x1e\n\x04seed\x18\x07 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00H\x03\x88\x01\x01\x12\x37\n\tscheduler\x18\x08 \x01(\x0e\x32\x16.likeness.v1.SchedulerB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x05width\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x01H\x04\x88\x01\x01\x12\x19\n\x06height\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x01H\x05\x88\x01\x01\x12\x43\n\tstrengths\x18\x0b \x03(\x0b\x32*.likeness.v1.GenerationSpec.StrengthsEntryB\x04\xe2\x41\x01\x01\x12\x30\n\ninit_image\x18\x0c \x01(\x0b\x32\x16.likeness.v1.InitImageB\x04\xe2\x41\x01\x01\x12>\n\x11guidance_interval\x18\r \x01(\x0b\x32\x1d.likeness.v1.TimestepIntervalB\x04\xe2\x41\x01\x01\x12\x35\n\x08priority\x18\x0e \x01(\x0e\x32\x15.likeness.v1.PriorityB\x0c\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\x12x\n\x12\x61\x64\x64itional_prompts\x18\x0f \x03(\tB\\\xe2\x41\x01\x01\xbaHU\x92\x01R\x10\x0f\"Nr\x03\x18\x80 \xba\x01\x46\n\x0cprompt.empty\x12!is empty; a description is needed\x1a\x13this.matches(r\'\\S\')\x1a\x31\n\x0fIdentitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aO\n\x0eStrengthsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12,\n\x05value\x18\x02 \x01(\x0b\x32\x1d.likeness.v1.IdentityStrength:\x02\x38\x01\x42\x0e\n\x0c_image_countB\x08\n\x06_stepsB\x11\n\x0f_guidance_scaleB\x07\n\x05_seedB\x08\n\x06_widthB\t\n\x07_height\"\xb5\x01\n\x0eGeneratedImage\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04seed\x18\x04 \x01(\x03\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x14\n\x0cprompt_index\x18\x07 \x01(\x05\x12\x13\n\x0bwatermarked\x18\x08 \x01(\x08\x12\x1b\n\x13\x63ontent_credentials\x18\t \x01(\x08\"H\n\x0fGenerateRequest\x12\x35\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.likeness.v1.GenerationSpecB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\"?\n\x10GenerateResponse\x12+\n\x06images\x18\x01 \x03(\x0b\x32\x1b.likeness.v1.GeneratedImage\"\x8c\x01\n\x15StreamGenerateRequest\x12\x35\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.likeness.v1.GenerationSpecB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12*\n\rpreview_every\x18\x02 \x01(\x05\x42\x0e\xe2\x41\x01\x01\xbaH\x07\x1a\x05\x18\x96\x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_preview_every\"O\n\x12GenerationProgress\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x02 \x01(\x05\x12\x16\n\x0equeue_position\x18\x03 \x01(\x05\"Q\n\x11GenerationPreview\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x11\n\tmime_type\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04step\x18\x04 \x01(\x05\"\xb7\x01\n\x16StreamGenerateResponse\x12\x33\n\x08progress\x18\x01 \x01(\x0b\x32\x1f.likeness.v1.GenerationProgressH\x00\x12,\n\x05image\x18\x02 \x01(\x0b\x32\x1b.likeness.v1.GeneratedImageH\x00\x12\x31\n\x07preview\x18\x03 \x01(\x0b\x32\x1e.likeness.v1.GenerationPreviewH\x00\x42\x07\n\x05\x65vent*\xae\x01\n\tScheduler\x12\x19\n\x15SCHEDULER_UNSPECIFIED\x10\x00\x12\x12\n\x0eSCHEDULER_DDIM\x10\x01\x12\x16\n\x12SCHEDULER_DPMPP_2M\x10\x02\x12\x13\n\x0fSCHEDULER_EULER\x10\x03\x12\x1d\n\x19SCHEDULER_EULER_ANCESTRAL\x10\x04\x12\x13\n\x0fSCHEDULER_UNIPC\x10\x05\x12\x11\n\rSCHEDULER_LCM\x10\x06*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cPRIORITY_LOW\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x11\n\rPRIORITY_HIGH\x10\x03\x32\x80\x02\n\x11GenerationService\x12g\n\x08Generate\x12\x1c.likeness.v1.GenerateRequest\x1a\x1d.likeness.v1.GenerateResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\"\x13/v1/images:generate:\x01*\x12\x81\x01\n\x0eStreamGenerate\x12\".likeness.v1.StreamGenerateRequest\x1a#.likeness.v1.StreamGenerateResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/v1/images:streamGenerate:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,42 +78,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATIONSPEC'].fields_by_name['guidance_interval']._serialized_options = b'\342A\001\001'
   _globals['_GENERATIONSPEC'].fields_by_name['priority']._loaded_options = None
   _globals['_GENERATIONSPEC'].fields_by_name['priority']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001'
+  _globals['_GENERATIONSPEC'].fields_by_name['additional_prompts']._loaded_options = None
+  _globals['_GENERATIONSPEC'].fields_by_name['additional_prompts']._serialized_options = b'\342A\001\001\272HU\222\001R\020\017\"Nr\003\030\200 \272\001F\n\014prompt.empty\022!is empty; a description is needed\032\023this.matches(r\'\\S\')'
   _globals['_GENERATEREQUEST'].fields_by_name['spec']._loaded_options = None
   _globals['_GENERATEREQUEST'].fields_by_name['spec']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_STREAMGENERATEREQUEST'].fields_by_name['spec']._loaded_options = None
   _globals['_STREAMGENERATEREQUEST'].fields_by_name['spec']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_STREAMGENERATEREQUEST'].fields_by_name['preview_every']._loaded_options = None
   _globals['_STREAMGENERATEREQUEST'].fields_by_name['preview_every']._serialized_options = b'\342A\001\001\272H\007\032\005\030\226\001(\001'
-  _globals['_SCHEDULER']._serialized_start=2576
-  _globals['_SCHEDULER']._serialized_end=2750
-  _globals['_PRIORITY']._serialized_start=2752
-  _globals['_PRIORITY']._serialized_end=2846
-  _globals['_IDENTITYSTRENGTH']._serialized_start=115
-  _globals['_IDENTITYSTRENGTH']._serialized_end=177
-  _globals['_INITIMAGE']._serialized_start=179
-  _globals['_INITIMAGE']._serialized_end=267
-  _globals['_TIMESTEPINTERVAL']._serialized_start=270
-  _globals['_TIMESTEPINTERVAL']._serialized_end=523
-  _globals['_GENERATIONSPEC']._serialized_start=526
-  _globals['_GENERATIONSPEC']._serialized_end=1779
-  _globals['_GENERATIONSPEC_IDENTITIESENTRY']._serialized_start=1574
-  _globals['_GENERATIONSPEC_IDENTITIESENTRY']._serialized_end=1623
-  _globals['_GENERATIONSPEC_STRENGTHSENTRY']._serialized_start=1625
-  _globals['_GENERATIONSPEC_STRENGTHSENTRY']._serialized_end=1704
-  _globals['_GENERATEDIMAGE']._serialized_start=1782
-  _globals['_GENERATEDIMAGE']._serialized_end=1941
-  _globals['_GENERATEREQUEST']._serialized_start=1943
-  _globals['_GENERATEREQUEST']._serialized_end=2015
-  _globals['_GENERATERESPONSE']._serialized_start=2017
-  _globals['_GENERATERESPONSE']._serialized_end=2080
-  _globals['_STREAMGENERATEREQUEST']._serialized_start=2083
-  _globals['_STREAMGENERATEREQUEST']._serialized_end=2223
-  _globals['_GENERATIONPROGRESS']._serialized_start=2225
-  _globals['_GENERATIONPROGRESS']._serialized_end=2304
-  _globals['_GENERATIONPREVIEW']._serialized_start=2306
-  _globals['_GENERATIONPREVIEW']._serialized_end=2387
-  _globals['_STREAMGENERATERESPONSE']._serialized_start=2390
-  _globals['_STREAMGENERATERESPONSE']._serialized_end=2573
-  _globals['_GENERATIONSERVICE']._serialized_start=2849
-  _globals['_GENERATIONSERVICE']._serialized_end=3034
+  _globals['_GENERATIONSERVICE'].methods_by_name['Generate']._loaded_options = None
+  _globals['_GENERATIONSERVICE'].methods_by_name['Generate']._serialized_options = b'\202\323\344\223\002\030\"\023/v1/images:generate:\001*'
+  _globals['_GENERATIONSERVICE'].methods_by_name['StreamGenerate']._loaded_options = None
+  _globals['_GENERATIONSERVICE'].methods_by_name['StreamGenerate']._serialized_options = b'\202\323\344\223\002\036\"\031/v1/images:streamGenerate:\001*'
+  _globals['_SCHEDULER']._serialized_start=2750
+  _globals['_SCHEDULER']._serialized_end=2924
+  _globals['_PRIORITY']._serialized_start=2926
+  _globals['_PRIORITY']._serialized_end=3020
+  _globals['_IDENTITYSTRENGTH']._serialized_start=145
+  _globals['_IDENTITYSTRENGTH']._serialized_end=207
+  _globals['_INITIMAGE']._serialized_start=209
+  _globals['_INITIMAGE']._serialized_end=297
+  _globals['_TIMESTEPINTERVAL']._serialized_start=300
+  _globals['_TIMESTEPINTERVAL']._serialized_end=553
+  _globals['_GENERATIONSPEC']._serialized_start=556
+  _globals['_GENERATIONSPEC']._serialized_end=1931
+  _globals['_GENERATIONSPEC_IDENTITIESENTRY']._serialized_start=1726
+  _globals['_GENERATIONSPEC_IDENTITIESENTRY']._serialized_end=1775
+  _globals['_GENERATIONSPEC_STRENGTHSENTRY']._serialized_start=1777
+  _globals['_GENERATIONSPEC_STRENGTHSENTRY']._serialized_end=1856
+  _globals['_GENERATEDIMAGE']._serialized_start=1934
+  _globals['_GENERATEDIMAGE']._serialized_end=2115
+  _globals['_GENERATEREQUEST']._serialized_start=2117
+  _globals['_GENERATEREQUEST']._serialized_end=2189
+  _globals['_GENERATERESPONSE']._serialized_start=2191
+  _globals['_GENERATERESPONSE']._serialized_end=2254
+  _globals['_STREAMGENERATEREQUEST']._serialized_start=2257
+  _globals['_STREAMGENERATEREQUEST']._serialized_end=2397
+  _globals['_GENERATIONPROGRESS']._serialized_start=2399
+  _globals['_GENERATIONPROGRESS']._serialized_end=2478
+  _globals['_GENERATIONPREVIEW']._serialized_start=2480
+  _globals['_GENERATIONPREVIEW']._serialized_end=2561
+  _globals['_STREAMGENERATERESPONSE']._serialized_start=2564
+  _globals['_STREAMGENERATERESPONSE']._serialized_end=2747
+  _globals['_GENERATIONSERVICE']._serialized_start=3023
+  _globals['_GENERATIONSERVICE']._serialized_end=3279
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from buf.validate import validate_pb2 as _validate_pb2
+from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -60,7 +61,7 @@ class TimestepInterval(_message.Message):
     def __init__(self, first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
 
 class GenerationSpec(_message.Message):
-    __slots__ = ("prompt", "identities", "negative_prompt", "image_count", "steps", "guidance_scale", "seed", "scheduler", "width", "height", "strengths", "init_image", "guidance_interval", "priority")
+    __slots__ = ("prompt", "identities", "negative_prompt", "image_count", "steps", "guidance_scale", "seed", "scheduler", "width", "height", "strengths", "init_image", "guidance_interval", "priority", "additional_prompts")
     class IdentitiesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +90,7 @@ class GenerationSpec(_message.Message):
     INIT_IMAGE_FIELD_NUMBER: _ClassVar[int]
     GUIDANCE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    ADDITIONAL_PROMPTS_FIELD_NUMBER: _ClassVar[int]
     prompt: str
     identities: _containers.ScalarMap[str, str]
     negative_prompt: str
@@ -103,16 +105,18 @@ class GenerationSpec(_message.Message):
     init_image: InitImage
     guidance_interval: TimestepInterval
     priority: Priority
-    def __init__(self, prompt: _Optional[str] = ..., identities: _Optional[_Mapping[str, str]] = ..., negative_prompt: _Optional[str] = ..., image_count: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., seed: _Optional[int] = ..., scheduler: _Optional[_Union[Scheduler, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., strengths: _Optional[_Mapping[str, IdentityStrength]] = ..., init_image: _Optional[_Union[InitImage, _Mapping]] = ..., guidance_interval: _Optional[_Union[TimestepInterval, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    additional_prompts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, prompt: _Optional[str] = ..., identities: _Optional[_Mapping[str, str]] = ..., negative_prompt: _Optional[str] = ..., image_count: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., seed: _Optional[int] = ..., scheduler: _Optional[_Union[Scheduler, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., strengths: _Optional[_Mapping[str, IdentityStrength]] = ..., init_image: _Optional[_Union[InitImage, _Mapping]] = ..., guidance_interval: _Optional[_Union[TimestepInterval, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ..., additional_prompts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GeneratedImage(_message.Message):
-    __slots__ = ("data", "mime_type", "index", "seed", "width", "height", "watermarked", "content_credentials")
+    __slots__ = ("data", "mime_type", "index", "seed", "width", "height", "prompt_index", "watermarked", "content_credentials")
     DATA_FIELD_NUMBER: _ClassVar[int]
     MIME_TYPE_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_INDEX_FIELD_NUMBER: _ClassVar[int]
     WATERMARKED_FIELD_NUMBER: _ClassVar[int]
     CONTENT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
     data: bytes
@@ -121,9 +125,10 @@ class GeneratedImage(_message.Message):
     seed: int
     width: int
     height: int
+    prompt_index: int
     watermarked: bool
     content_credentials: bool
-    def __init__(self, data: _Optional[bytes] = ..., mime_type: _Optional[str] = ..., index: _Optional[int] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., watermarked: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
+    def __init__(self, data: _Optional[bytes] = ..., mime_type: _Optional[str] = ..., index: _Optional[int] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., prompt_index: _Optional[int] = ..., watermarked: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("spec",)

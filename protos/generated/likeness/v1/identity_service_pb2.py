@@ -23,16 +23,18 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"likeness/v1/identity_service.proto\x12\x0blikeness.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa3\x04\n\x08Identity\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03uid\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.likeness.v1.Identity.StateB\x04\xe2\x41\x01\x03\x12\x12\n\nclass_noun\x18\x04 \x01(\t\x12\x1f\n\x11\x62\x61se_model_digest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bstage_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0btoken_width\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61rtifact_digest\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_TRAINING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03:G\xea\x41\x44\n\x15likeness.dev/Identity\x12\x15identities/{identity}*\nidentities2\x08identity\"\x9a\x05\n\x14TrainIdentityRequest\x12\xac\x01\n\x0bidentity_id\x18\x01 \x01(\tB\x96\x01\xe2\x41\x01\x01\xbaH\x8e\x01\xba\x01\x87\x01\n\x0bidentity.id\x12Omust be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\'this.matches(r\'^[a-z][a-z0-9-]{0,62}$\')\xd8\x01\x01\x12\x13\n\x05image\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12u\n\nclass_noun\x18\x03 \x01(\tBa\xe2\x41\x01\x01\xbaHZ\xba\x01T\n\nclass_noun\x12#must be one word of 1 to 32 letters\x1a!this.matches(r\'^[A-Za-z]{1,32}$\')\xd8\x01\x01\x12,\n\x06preset\x18\x04 \x01(\tB\x1c\xe2\x41\x01\x01\xbaH\x15r\x10R\x07\x64\x65\x66\x61ultR\x05paper\xd8\x01\x01\x12\x19\n\x04seed\x18\x05 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00\x12\x96\x01\n\nrequest_id\x18\x06 \x01(\tB\x81\x01\xe2\x41\x01\x01\xbaHz\xba\x01t\n\x05uuid4\x12\x0fmust be a UUID4\x1aZthis.matches(r\'(?i)^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\')\xd8\x01\x01\x12$\n\rpreview_count\x18\x07 \x01(\x05\x42\r\xe2\x41\x01\x01\xbaH\x06\x1a\x04\x18\n(\x00\x12?\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xe2\x41\x01\x01\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01*\x00\"@\n\x15TrainIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\xdd\x04\n\x15TrainIdentityMetadata\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.likeness.v1.TrainIdentityMetadata.State\x12\x0c\n\x04step\x18\x03 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x05\x12\x0c\n\x04loss\x18\x05 \x01(\x02\x12\x16\n\x0e\x64\x65noising_loss\x18\x06 \x01(\x02\x12\x16\n\x0e\x61ttention_loss\x18\x07 \x01(\x02\x12\x14\n\x0cseconds_left\x18\x08 \x01(\x02\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0equeue_position\x18\r \x01(\x05\x12\x38\n\x14\x65stimated_start_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07preview\x18\x0f \x01(\x0c\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"\xba\x01\n\x14WatchTrainingRequest\x12\xa1\x01\n\toperation\x18\x01 \x01(\tB\x8d\x01\xe2\x41\x01\x02\xbaH\x85\x01\xba\x01\x81\x01\n\x0eoperation.name\x12=must be operations/ID, ID 1 to 64 letters, digits and hyphens\x1a\x30this.matches(r\'^operations/[A-Za-z0-9-]{1,64}$\')\"\xa7\x01\n\x15WatchTrainingResponse\x12\x34\n\x08metadata\x18\x01 \x01(\x0b\x32\".likeness.v1.TrainIdentityMetadata\x12)\n\x08identity\x18\x02 \x01(\x0b\x32\x15.likeness.v1.IdentityH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\xf2\x01\n\x12GetIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\">\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"Q\n\x15ListIdentitiesRequest\x12\x1e\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.likeness.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xf5\x01\n\x15\x44\x65leteIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\"\x18\n\x16\x44\x65leteIdentityResponse2\x8c\x04\n\x0fIdentityService\x12\x84\x01\n\rTrainIdentity\x12!.likeness.v1.TrainIdentityRequest\x1a\x1d.google.longrunning.Operation\"1\xca\x41.\n\x15TrainIdentityResponse\x12\x15TrainIdentityMetadata\x12X\n\rWatchTraining\x12!.likeness.v1.WatchTrainingRequest\x1a\".likeness.v1.WatchTrainingResponse0\x01\x12Y\n\x0bGetIdentity\x12\x1f.likeness.v1.GetIdentityRequest\x1a .likeness.v1.GetIdentityResponse\"\x07\xda\x41\x04name\x12Y\n\x0eListIdentities\x12\".likeness.v1.ListIdentitiesRequest\x1a#.likeness.v1.ListIdentitiesResponse\x12\x62\n\x0e\x44\x65leteIdentity\x12\".likeness.v1.DeleteIdentityRequest\x1a#.likeness.v1.DeleteIdentityResponse\"\x07\xda\x41\x04nameb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"likeness/v1/identity_service.proto\x12\x0blikeness.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb7\x04\n\x08Identity\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x11\n\x03uid\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32\x1b.likeness.v1.Identity.StateB\x04\xe2\x41\x01\x03\x12\x12\n\nclass_noun\x18\x04 \x01(\t\x12\x1f\n\x11\x62\x61se_model_digest\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0bstage_count\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0btoken_width\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61rtifact_digest\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nready_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x0b \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_TRAINING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03:G\xea\x41\x44\n\x15likeness.dev/Identity\x12\x15identities/{identity}*\nidentities2\x08identity\"\x9a\x05\n\x14TrainIdentityRequest\x12\xac\x01\n\x0bidentity_id\x18\x01 \x01(\tB\x96\x01\xe2\x41\x01\x01\xbaH\x8e\x01\xba\x01\x87\x01\n\x0bidentity.id\x12Omust be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\'this.matches(r\'^[a-z][a-z0-9-]{0,62}$\')\xd8\x01\x01\x12\x13\n\x05image\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12u\n\nclass_noun\x18\x03 \x01(\tBa\xe2\x41\x01\x01\xbaHZ\xba\x01T\n\nclass_noun\x12#must be one word of 1 to 32 letters\x1a!this.matches(r\'^[A-Za-z]{1,32}$\')\xd8\x01\x01\x12,\n\x06preset\x18\x04 \x01(\tB\x1c\xe2\x41\x01\x01\xbaH\x15r\x10R\x07\x64\x65\x66\x61ultR\x05paper\xd8\x01\x01\x12\x19\n\x04seed\x18\x05 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00\x12\x96\x01\n\nrequest_id\x18\x06 \x01(\tB\x81\x01\xe2\x41\x01\x01\xbaHz\xba\x01t\n\x05uuid4\x12\x0fmust be a UUID4\x1aZthis.matches(r\'(?i)^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\')\xd8\x01\x01\x12$\n\rpreview_count\x18\x07 \x01(\x05\x42\r\xe2\x41\x01\x01\xbaH\x06\x1a\x04\x18\n(\x00\x12?\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x13\xe2\x41\x01\x01\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\x9a\x9e\x01*\x00\"@\n\x15TrainIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\xdd\x04\n\x15TrainIdentityMetadata\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.likeness.v1.TrainIdentityMetadata.State\x12\x0c\n\x04step\x18\x03 \x01(\x05\x12\x13\n\x0btotal_steps\x18\x04 \x01(\x05\x12\x0c\n\x04loss\x18\x05 \x01(\x02\x12\x16\n\x0e\x64\x65noising_loss\x18\x06 \x01(\x02\x12\x16\n\x0e\x61ttention_loss\x18\x07 \x01(\x02\x12\x14\n\x0cseconds_left\x18\x08 \x01(\x02\x12\x0f\n\x07\x61ttempt\x18\t \x01(\x05\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0equeue_position\x18\r \x01(\x05\x12\x38\n\x14\x65stimated_start_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07preview\x18\x0f \x01(\x0c\"\x7f\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\"\xdf\x01\n\x14WatchTrainingRequest\x12\xa1\x01\n\toperation\x18\x01 \x01(\tB\x8d\x01\xe2\x41\x01\x02\xbaH\x85\x01\xba\x01\x81\x01\n\x0eoperation.name\x12=must be operations/ID, ID 1 to 64 letters, digits and hyphens\x1a\x30this.matches(r\'^operations/[A-Za-z0-9-]{1,64}$\')\x12#\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x0b\xe2\x41\x01\x01\xbaH\x04\"\x02(\x00\"\xb9\x01\n\x15WatchTrainingResponse\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12\x34\n\x08metadata\x18\x01 \x01(\x0b\x32\".likeness.v1.TrainIdentityMetadata\x12)\n\x08identity\x18\x02 \x01(\x0b\x32\x15.likeness.v1.IdentityH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\x08\n\x06result\"\xf2\x01\n\x12GetIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\">\n\x13GetIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\"\x86\x01\n\x15ListIdentitiesRequest\x12\x1e\n\tpage_size\x18\x01 \x01(\x05\x42\x0b\xe2\x41\x01\x01\xbaH\x04\x1a\x02(\x00\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"\\\n\x16ListIdentitiesResponse\x12)\n\nidentities\x18\x01 \x03(\x0b\x32\x15.likeness.v1.Identity\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x90\x02\n\x15\x44\x65leteIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\x12\x19\n\x04\x65tag\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x01\xbaH\x04r\x02\x18@\"\x18\n\x16\x44\x65leteIdentityResponse\"\xf5\x01\n\x15\x45xportIdentityRequest\x12\xdb\x01\n\x04name\x18\x01 \x01(\tB\xcc\x01\xe2\x41\x01\x02\xfa\x41\x17\n\x15likeness.dev/Identity\xbaH\xaa\x01\xba\x01\xa6\x01\n\ridentity.name\x12\x61must be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\x32this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')\"S\n\x16\x45xportIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity\x12\x10\n\x08\x61rtifact\x18\x02 \x01(\x0c\"\xed\x02\n\x15ImportIdentityRequest\x12\xac\x01\n\x0bidentity_id\x18\x01 \x01(\tB\x96\x01\xe2\x41\x01\x01\xbaH\x8e\x01\xba\x01\x87\x01\n\x0bidentity.id\x12Omust be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\x1a\'this.matches(r\'^[a-z][a-z0-9-]{0,62}$\')\xd8\x01\x01\x12!\n\x08\x61rtifact\x18\x02 \x01(\x0c\x42\x0f\xe2\x41\x01\x02\xbaH\x08z\x06\x10\x01\x18\x80\x80@\x12\x81\x01\n\x0f\x61rtifact_digest\x18\x03 \x01(\tBh\xe2\x41\x01\x01\xbaHa\xba\x01[\n\x06\x64igest\x12)must be sha256: and 64 hexadecimal digits\x1a&this.matches(r\'^sha256:[0-9a-f]{64}$\')\xd8\x01\x01\"A\n\x16ImportIdentityResponse\x12\'\n\x08identity\x18\x01 \x01(\x0b\x32\x15.likeness.v1.Identity2\xb7\x07\n\x0fIdentityService\x12\xa3\x01\n\rTrainIdentity\x12!.likeness.v1.TrainIdentityRequest\x1a\x1d.google.longrunning.Operation\"P\xca\x41.\n\x15TrainIdentityResponse\x12\x15TrainIdentityMetadata\x82\xd3\xe4\x93\x02\x19\"\x14/v1/identities:train:\x01*\x12\x84\x01\n\rWatchTraining\x12!.likeness.v1.WatchTrainingRequest\x1a\".likeness.v1.WatchTrainingResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/{operation=operations/*}:watch0\x01\x12x\n\x0bGetIdentity\x12\x1f.likeness.v1.GetIdentityRequest\x1a .likeness.v1.GetIdentityResponse\"&\xda\x41\x04name\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=identities/*}\x12q\n\x0eListIdentities\x12\".likeness.v1.ListIdentitiesRequest\x1a#.likeness.v1.ListIdentitiesResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/identities\x12\x81\x01\n\x0e\x44\x65leteIdentity\x12\".likeness.v1.DeleteIdentityRequest\x1a#.likeness.v1.DeleteIdentityResponse\"&\xda\x41\x04name\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=identities/*}\x12\x88\x01\n\x0e\x45xportIdentity\x12\".likeness.v1.ExportIdentityRequest\x1a#.likeness.v1.ExportIdentityResponse\"-\xda\x41\x04name\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=identities/*}:export\x12{\n\x0eImportIdentity\x12\".likeness.v1.ImportIdentityRequest\x1a#.likeness.v1.ImportIdentityResponse\" \x82\xd3\xe4\x93\x02\x1a\"\x15/v1/identities:import:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,6 +61,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITY'].fields_by_name['ready_time']._serialized_options = b'\342A\001\003'
   _globals['_IDENTITY'].fields_by_name['error']._loaded_options = None
   _globals['_IDENTITY'].fields_by_name['error']._serialized_options = b'\342A\001\003'
+  _globals['_IDENTITY'].fields_by_name['etag']._loaded_options = None
+  _globals['_IDENTITY'].fields_by_name['etag']._serialized_options = b'\342A\001\003'
   _globals['_IDENTITY']._loaded_options = None
   _globals['_IDENTITY']._serialized_options = b'\352AD\n\025likeness.dev/Identity\022\025identities/{identity}*\nidentities2\010identity'
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['identity_id']._loaded_options = None
@@ -79,48 +83,78 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAINIDENTITYREQUEST'].fields_by_name['timeout']._serialized_options = b'\342A\001\001\272H\014\252\001\t\"\005\010\200\232\236\001*\000'
   _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._loaded_options = None
   _globals['_WATCHTRAININGREQUEST'].fields_by_name['operation']._serialized_options = b'\342A\001\002\272H\205\001\272\001\201\001\n\016operation.name\022=must be operations/ID, ID 1 to 64 letters, digits and hyphens\0320this.matches(r\'^operations/[A-Za-z0-9-]{1,64}$\')'
+  _globals['_WATCHTRAININGREQUEST'].fields_by_name['after_sequence']._loaded_options = None
+  _globals['_WATCHTRAININGREQUEST'].fields_by_name['after_sequence']._serialized_options = b'\342A\001\001\272H\004\"\002(\000'
   _globals['_GETIDENTITYREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity\272H\252\001\272\001\246\001\n\ridentity.name\022amust be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\0322this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')'
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\004\032\002(\000'
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTIDENTITIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_LISTIDENTITIESREQUEST'].fields_by_name['read_mask']._loaded_options = None
+  _globals['_LISTIDENTITIESREQUEST'].fields_by_name['read_mask']._serialized_options = b'\342A\001\001'
   _globals['_DELETEIDENTITYREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity\272H\252\001\272\001\246\001\n\ridentity.name\022amust be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\0322this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')'
+  _globals['_DELETEIDENTITYREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETEIDENTITYREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001\272H\004r\002\030@'
+  _globals['_EXPORTIDENTITYREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_EXPORTIDENTITYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\027\n\025likeness.dev/Identity\272H\252\001\272\001\246\001\n\ridentity.name\022amust be identities/ID, ID 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\0322this.matches(r\'^identities/[a-z][a-z0-9-]{0,62}$\')'
+  _globals['_IMPORTIDENTITYREQUEST'].fields_by_name['identity_id']._loaded_options = None
+  _globals['_IMPORTIDENTITYREQUEST'].fields_by_name['identity_id']._serialized_options = b'\342A\001\001\272H\216\001\272\001\207\001\n\013identity.id\022Omust be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter\032\'this.matches(r\'^[a-z][a-z0-9-]{0,62}$\')\330\001\001'
+  _globals['_IMPORTIDENTITYREQUEST'].fields_by_name['artifact']._loaded_options = None
+  _globals['_IMPORTIDENTITYREQUEST'].fields_by_name['artifact']._serialized_options = b'\342A\001\002\272H\010z\006\020\001\030\200\200@'
+  _globals['_IMPORTIDENTITYREQUEST'].fields_by_name['artifact_digest']._loaded_options = None
+  _globals['_IMPORTIDENTITYREQUEST'].fields_by_name['artifact_digest']._serialized_options = b'\342A\001\001\272Ha\272\001[\n\006digest\022)must be sha256: and 64 hexadecimal digits\032&this.matches(r\'^sha256:[0-9a-f]{64}$\')\330\001\001'
   _globals['_IDENTITYSERVICE'].methods_by_name['TrainIdentity']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['TrainIdentity']._serialized_options = b'\312A.\n\025TrainIdentityResponse\022\025TrainIdentityMetadata'
+  _globals['_IDENTITYSERVICE'].methods_by_name['TrainIdentity']._serialized_options = b'\312A.\n\025TrainIdentityResponse\022\025TrainIdentityMetadata\202\323\344\223\002\031\"\024/v1/identities:train:\001*'
+  _globals['_IDENTITYSERVICE'].methods_by_name['WatchTraining']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['WatchTraining']._serialized_options = b'\202\323\344\223\002$\022\"/v1/{operation=operations/*}:watch'
   _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._serialized_options = b'\332A\004name'
+  _globals['_IDENTITYSERVICE'].methods_by_name['GetIdentity']._serialized_options = b'\332A\004name\202\323\344\223\002\031\022\027/v1/{name=identities/*}'
+  _globals['_IDENTITYSERVICE'].methods_by_name['ListIdentities']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['ListIdentities']._serialized_options = b'\202\323\344\223\002\020\022\016/v1/identities'
   _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._loaded_options = None
-  _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._serialized_options = b'\332A\004name'
-  _globals['_IDENTITY']._serialized_start=293
-  _globals['_IDENTITY']._serialized_end=840
-  _globals['_IDENTITY_STATE']._serialized_start=682
-  _globals['_IDENTITY_STATE']._serialized_end=767
-  _globals['_TRAINIDENTITYREQUEST']._serialized_start=843
-  _globals['_TRAINIDENTITYREQUEST']._serialized_end=1509
-  _globals['_TRAINIDENTITYRESPONSE']._serialized_start=1511
-  _globals['_TRAINIDENTITYRESPONSE']._serialized_end=1575
-  _globals['_TRAINIDENTITYMETADATA']._serialized_start=1578
-  _globals['_TRAINIDENTITYMETADATA']._serialized_end=2183
-  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_start=2056
-  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_end=2183
-  _globals['_WATCHTRAININGREQUEST']._serialized_start=2186
-  _globals['_WATCHTRAININGREQUEST']._serialized_end=2372
-  _globals['_WATCHTRAININGRESPONSE']._serialized_start=2375
-  _globals['_WATCHTRAININGRESPONSE']._serialized_end=2542
-  _globals['_GETIDENTITYREQUEST']._serialized_start=2545
-  _globals['_GETIDENTITYREQUEST']._serialized_end=2787
-  _globals['_GETIDENTITYRESPONSE']._serialized_start=2789
-  _globals['_GETIDENTITYRESPONSE']._serialized_end=2851
-  _globals['_LISTIDENTITIESREQUEST']._serialized_start=2853
-  _globals['_LISTIDENTITIESREQUEST']._serialized_end=2934
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=2936
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=3028
-  _globals['_DELETEIDENTITYREQUEST']._serialized_start=3031
-  _globals['_DELETEIDENTITYREQUEST']._serialized_end=3276
-  _globals['_DELETEIDENTITYRESPONSE']._serialized_start=3278
-  _globals['_DELETEIDENTITYRESPONSE']._serialized_end=3302
-  _globals['_IDENTITYSERVICE']._serialized_start=3305
-  _globals['_IDENTITYSERVICE']._serialized_end=3829
+  _globals['_IDENTITYSERVICE'].methods_by_name['DeleteIdentity']._serialized_options = b'\332A\004name\202\323\344\223\002\031*\027/v1/{name=identities/*}'
+  _globals['_IDENTITYSERVICE'].methods_by_name['ExportIdentity']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['ExportIdentity']._serialized_options = b'\332A\004name\202\323\344\223\002 \022\036/v1/{name=identities/*}:export'
+  _globals['_IDENTITYSERVICE'].methods_by_name['ImportIdentity']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['ImportIdentity']._serialized_options = b'\202\323\344\223\002\032\"\025/v1/identities:import:\001*'
+  _globals['_IDENTITY']._serialized_start=357
+  _globals['_IDENTITY']._serialized_end=924
+  _globals['_IDENTITY_STATE']._serialized_start=766
+  _globals['_IDENTITY_STATE']._serialized_end=851
+  _globals['_TRAINIDENTITYREQUEST']._serialized_start=927
+  _globals['_TRAINIDENTITYREQUEST']._serialized_end=1593
+  _globals['_TRAINIDENTITYRESPONSE']._serialized_start=1595
+  _globals['_TRAINIDENTITYRESPONSE']._serialized_end=1659
+  _globals['_TRAINIDENTITYMETADATA']._serialized_start=1662
+  _globals['_TRAINIDENTITYMETADATA']._serialized_end=2267
+  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_start=2140
+  _globals['_TRAINIDENTITYMETADATA_STATE']._serialized_end=2267
+  _globals['_WATCHTRAININGREQUEST']._serialized_start=2270
+  _globals['_WATCHTRAININGREQUEST']._serialized_end=2493
+  _globals['_WATCHTRAININGRESPONSE']._serialized_start=2496
+  _globals['_WATCHTRAININGRESPONSE']._serialized_end=2681
+  _globals['_GETIDENTITYREQUEST']._serialized_start=2684
+  _globals['_GETIDENTITYREQUEST']._serialized_end=2926
+  _globals['_GETIDENTITYRESPONSE']._serialized_start=2928
+  _globals['_GETIDENTITYRESPONSE']._serialized_end=2990
+  _globals['_LISTIDENTITIESREQUEST']._serialized_start=2993
+  _globals['_LISTIDENTITIESREQUEST']._serialized_end=3127
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=3129
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=3221
+  _globals['_DELETEIDENTITYREQUEST']._serialized_start=3224
+  _globals['_DELETEIDENTITYREQUEST']._serialized_end=3496
+  _globals['_DELETEIDENTITYRESPONSE']._serialized_start=3498
+  _globals['_DELETEIDENTITYRESPONSE']._serialized_end=3522
+  _globals['_EXPORTIDENTITYREQUEST']._serialized_start=3525
+  _globals['_EXPORTIDENTITYREQUEST']._serialized_end=3770
+  _globals['_EXPORTIDENTITYRESPONSE']._serialized_start=3772
+  _globals['_EXPORTIDENTITYRESPONSE']._serialized_end=3855
+  _globals['_IMPORTIDENTITYREQUEST']._serialized_start=3858
+  _globals['_IMPORTIDENTITYREQUEST']._serialized_end=4223
+  _globals['_IMPORTIDENTITYRESPONSE']._serialized_start=4225
+  _globals['_IMPORTIDENTITYRESPONSE']._serialized_end=4290
+  _globals['_IDENTITYSERVICE']._serialized_start=4293
+  _globals['_IDENTITYSERVICE']._serialized_end=5244
 # @@protoc_insertion_point(module_scope)

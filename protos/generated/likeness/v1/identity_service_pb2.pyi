@@ -1,11 +1,13 @@
 import datetime
 
 from buf.validate import validate_pb2 as _validate_pb2
+from google.api import annotations_pb2 as _annotations_pb2
 from google.api import client_pb2 as _client_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.api import resource_pb2 as _resource_pb2
 from google.longrunning import operations_pb2 as _operations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from google.protobuf.internal import containers as _containers
@@ -18,7 +20,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Identity(_message.Message):
-    __slots__ = ("name", "uid", "state", "class_noun", "base_model_digest", "stage_count", "token_width", "artifact_digest", "create_time", "ready_time", "error")
+    __slots__ = ("name", "uid", "state", "class_noun", "base_model_digest", "stage_count", "token_width", "artifact_digest", "create_time", "ready_time", "error", "etag")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Identity.State]
@@ -40,6 +42,7 @@ class Identity(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     READY_TIME_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
     uid: str
     state: Identity.State
@@ -51,7 +54,8 @@ class Identity(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     ready_time: _timestamp_pb2.Timestamp
     error: _status_pb2.Status
-    def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., state: _Optional[_Union[Identity.State, str]] = ..., class_noun: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., stage_count: _Optional[int] = ..., token_width: _Optional[int] = ..., artifact_digest: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., state: _Optional[_Union[Identity.State, str]] = ..., class_noun: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., stage_count: _Optional[int] = ..., token_width: _Optional[int] = ..., artifact_digest: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class TrainIdentityRequest(_message.Message):
     __slots__ = ("identity_id", "image", "class_noun", "preset", "seed", "request_id", "preview_count", "timeout")
@@ -128,20 +132,24 @@ class TrainIdentityMetadata(_message.Message):
     def __init__(self, identity: _Optional[str] = ..., state: _Optional[_Union[TrainIdentityMetadata.State, str]] = ..., step: _Optional[int] = ..., total_steps: _Optional[int] = ..., loss: _Optional[float] = ..., denoising_loss: _Optional[float] = ..., attention_loss: _Optional[float] = ..., seconds_left: _Optional[float] = ..., attempt: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., queue_position: _Optional[int] = ..., estimated_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., preview: _Optional[bytes] = ...) -> None: ...
 
 class WatchTrainingRequest(_message.Message):
-    __slots__ = ("operation",)
+    __slots__ = ("operation", "after_sequence")
     OPERATION_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     operation: str
-    def __init__(self, operation: _Optional[str] = ...) -> None: ...
+    after_sequence: int
+    def __init__(self, operation: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
 
 class WatchTrainingResponse(_message.Message):
-    __slots__ = ("metadata", "identity", "error")
+    __slots__ = ("sequence", "metadata", "identity", "error")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
     metadata: TrainIdentityMetadata
     identity: Identity
     error: _status_pb2.Status
-    def __init__(self, metadata: _Optional[_Union[TrainIdentityMetadata, _Mapping]] = ..., identity: _Optional[_Union[Identity, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., metadata: _Optional[_Union[TrainIdentityMetadata, _Mapping]] = ..., identity: _Optional[_Union[Identity, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class GetIdentityRequest(_message.Message):
     __slots__ = ("name",)
@@ -156,12 +164,14 @@ class GetIdentityResponse(_message.Message):
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
 
 class ListIdentitiesRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "read_mask")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    READ_MASK_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    read_mask: _field_mask_pb2.FieldMask
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., read_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class ListIdentitiesResponse(_message.Message):
     __slots__ = ("identities", "next_page_token")
@@ -172,11 +182,43 @@ class ListIdentitiesResponse(_message.Message):
     def __init__(self, identities: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class DeleteIdentityRequest(_message.Message):
+    __slots__ = ("name", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class DeleteIdentityResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExportIdentityRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
-class DeleteIdentityResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+class ExportIdentityResponse(_message.Message):
+    __slots__ = ("identity", "artifact")
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    identity: Identity
+    artifact: bytes
+    def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ..., artifact: _Optional[bytes] = ...) -> None: ...
+
+class ImportIdentityRequest(_message.Message):
+    __slots__ = ("identity_id", "artifact", "artifact_digest")
+    IDENTITY_ID_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    identity_id: str
+    artifact: bytes
+    artifact_digest: str
+    def __init__(self, identity_id: _Optional[str] = ..., artifact: _Optional[bytes] = ..., artifact_digest: _Optional[str] = ...) -> None: ...
+
+class ImportIdentityResponse(_message.Message):
+    __slots__ = ("identity",)
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    identity: Identity
+    def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...

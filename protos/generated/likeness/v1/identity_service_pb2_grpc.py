@@ -61,6 +61,16 @@ class IdentityServiceStub:
                 request_serializer=likeness_dot_v1_dot_identity__service__pb2.DeleteIdentityRequest.SerializeToString,
                 response_deserializer=likeness_dot_v1_dot_identity__service__pb2.DeleteIdentityResponse.FromString,
                 _registered_method=True)
+        self.ExportIdentity = channel.unary_unary(
+                '/likeness.v1.IdentityService/ExportIdentity',
+                request_serializer=likeness_dot_v1_dot_identity__service__pb2.ExportIdentityRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_identity__service__pb2.ExportIdentityResponse.FromString,
+                _registered_method=True)
+        self.ImportIdentity = channel.unary_unary(
+                '/likeness.v1.IdentityService/ImportIdentity',
+                request_serializer=likeness_dot_v1_dot_identity__service__pb2.ImportIdentityRequest.SerializeToString,
+                response_deserializer=likeness_dot_v1_dot_identity__service__pb2.ImportIdentityResponse.FromString,
+                _registered_method=True)
 
 
 class IdentityServiceServicer:
@@ -82,7 +92,8 @@ class IdentityServiceServicer:
 
     def WatchTraining(self, request, context):
         """Streams the progress of a training operation until it is done. The first message tells the
-        state at the time of the call, the last one carries the result. Errors: NOT_FOUND.
+        state at the time of the call, the last one carries the result. A call that broke off goes on
+        with `after_sequence`. Errors: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +115,25 @@ class IdentityServiceServicer:
 
     def DeleteIdentity(self, request, context):
         """Deletes an identity with its artifact and source image. A training still under way is
-        cancelled. Errors: NOT_FOUND.
+        cancelled. Errors: NOT_FOUND, ABORTED if it is not in the state that `etag` names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportIdentity(self, request, context):
+        """Returns the artifact of a READY identity, to be imported elsewhere. Errors: NOT_FOUND,
+        FAILED_PRECONDITION if it is not READY.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportIdentity(self, request, context):
+        """Makes an identity of an artifact that was learned elsewhere on the same base model; it is READY
+        at once. Errors: INVALID_ARGUMENT if it is not an artifact or not the one that
+        `artifact_digest` names, ALREADY_EXISTS if the identity exists, FAILED_PRECONDITION if it
+        belongs to another base model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,6 +166,16 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.DeleteIdentity,
                     request_deserializer=likeness_dot_v1_dot_identity__service__pb2.DeleteIdentityRequest.FromString,
                     response_serializer=likeness_dot_v1_dot_identity__service__pb2.DeleteIdentityResponse.SerializeToString,
+            ),
+            'ExportIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportIdentity,
+                    request_deserializer=likeness_dot_v1_dot_identity__service__pb2.ExportIdentityRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_identity__service__pb2.ExportIdentityResponse.SerializeToString,
+            ),
+            'ImportIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportIdentity,
+                    request_deserializer=likeness_dot_v1_dot_identity__service__pb2.ImportIdentityRequest.FromString,
+                    response_serializer=likeness_dot_v1_dot_identity__service__pb2.ImportIdentityResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -275,6 +314,60 @@ class IdentityService:
             '/likeness.v1.IdentityService/DeleteIdentity',
             likeness_dot_v1_dot_identity__service__pb2.DeleteIdentityRequest.SerializeToString,
             likeness_dot_v1_dot_identity__service__pb2.DeleteIdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.IdentityService/ExportIdentity',
+            likeness_dot_v1_dot_identity__service__pb2.ExportIdentityRequest.SerializeToString,
+            likeness_dot_v1_dot_identity__service__pb2.ExportIdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/likeness.v1.IdentityService/ImportIdentity',
+            likeness_dot_v1_dot_identity__service__pb2.ImportIdentityRequest.SerializeToString,
+            likeness_dot_v1_dot_identity__service__pb2.ImportIdentityResponse.FromString,
             options,
             channel_credentials,
             insecure,

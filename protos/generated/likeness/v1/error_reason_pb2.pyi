@@ -1,0 +1,80 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    INVALID_REQUEST: _ClassVar[ErrorReason]
+    NOT_FOUND: _ClassVar[ErrorReason]
+    IDENTITY_EXISTS: _ClassVar[ErrorReason]
+    REQUEST_ID_REUSED: _ClassVar[ErrorReason]
+    ETAG_MISMATCH: _ClassVar[ErrorReason]
+    IDENTITY_NOT_READY: _ClassVar[ErrorReason]
+    BASE_MODEL_MISMATCH: _ClassVar[ErrorReason]
+    IDENTITY_SHAPE_MISMATCH: _ClassVar[ErrorReason]
+    OPERATION_NOT_DONE: _ClassVar[ErrorReason]
+    TRAINING_QUEUE_FULL: _ClassVar[ErrorReason]
+    QUEUE_FULL: _ClassVar[ErrorReason]
+    DEADLINE_CANNOT_BE_MET: _ClassVar[ErrorReason]
+    DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
+    SAMPLER_UNAVAILABLE: _ClassVar[ErrorReason]
+    SAMPLER_FAILED: _ClassVar[ErrorReason]
+    BUNDLE_MISSING: _ClassVar[ErrorReason]
+    STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    STORAGE_UNAVAILABLE: _ClassVar[ErrorReason]
+    SHUTDOWN: _ClassVar[ErrorReason]
+    RAY_UNAVAILABLE: _ClassVar[ErrorReason]
+    BLOB_MISSING: _ClassVar[ErrorReason]
+    BLOB_DAMAGED: _ClassVar[ErrorReason]
+    ARTIFACT_UNREADABLE: _ClassVar[ErrorReason]
+    CANCELLED: _ClassVar[ErrorReason]
+    TRAINING_TIMEOUT: _ClassVar[ErrorReason]
+    TRAINING_FAILED: _ClassVar[ErrorReason]
+    INVALID_IMAGE: _ClassVar[ErrorReason]
+    UNKNOWN_CLASS_NOUN: _ClassVar[ErrorReason]
+    INVALID_CONFIG: _ClassVar[ErrorReason]
+    INTERNAL: _ClassVar[ErrorReason]
+    CREDENTIAL_MISSING: _ClassVar[ErrorReason]
+    CREDENTIAL_INVALID: _ClassVar[ErrorReason]
+    CREDENTIAL_EXPIRED: _ClassVar[ErrorReason]
+    TENANT_UNKNOWN: _ClassVar[ErrorReason]
+    KEYS_UNAVAILABLE: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+INVALID_REQUEST: ErrorReason
+NOT_FOUND: ErrorReason
+IDENTITY_EXISTS: ErrorReason
+REQUEST_ID_REUSED: ErrorReason
+ETAG_MISMATCH: ErrorReason
+IDENTITY_NOT_READY: ErrorReason
+BASE_MODEL_MISMATCH: ErrorReason
+IDENTITY_SHAPE_MISMATCH: ErrorReason
+OPERATION_NOT_DONE: ErrorReason
+TRAINING_QUEUE_FULL: ErrorReason
+QUEUE_FULL: ErrorReason
+DEADLINE_CANNOT_BE_MET: ErrorReason
+DEADLINE_EXCEEDED: ErrorReason
+SAMPLER_UNAVAILABLE: ErrorReason
+SAMPLER_FAILED: ErrorReason
+BUNDLE_MISSING: ErrorReason
+STORE_UNAVAILABLE: ErrorReason
+STORAGE_UNAVAILABLE: ErrorReason
+SHUTDOWN: ErrorReason
+RAY_UNAVAILABLE: ErrorReason
+BLOB_MISSING: ErrorReason
+BLOB_DAMAGED: ErrorReason
+ARTIFACT_UNREADABLE: ErrorReason
+CANCELLED: ErrorReason
+TRAINING_TIMEOUT: ErrorReason
+TRAINING_FAILED: ErrorReason
+INVALID_IMAGE: ErrorReason
+UNKNOWN_CLASS_NOUN: ErrorReason
+INVALID_CONFIG: ErrorReason
+INTERNAL: ErrorReason
+CREDENTIAL_MISSING: ErrorReason
+CREDENTIAL_INVALID: ErrorReason
+CREDENTIAL_EXPIRED: ErrorReason
+TENANT_UNKNOWN: ErrorReason
+KEYS_UNAVAILABLE: ErrorReason
