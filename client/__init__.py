@@ -1,5 +1,6 @@
 """Python client and the `likeness` command line."""
 
+from client.access import Access
 from client.client import DEFAULT_ADDRESS, LikenessClient
 from client.errors import FieldViolation, LikenessError
 from client.generation import Drawing
@@ -8,6 +9,7 @@ from client.training import Lesson, Training, TrainingUpdate
 
 __all__ = [
     "DEFAULT_ADDRESS",
+    "Access",
     "Drawing",
     "FieldViolation",
     "Lesson",

@@ -51,6 +51,8 @@ _OPTIONS = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
+def open_channel(address: str, tls: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     """A channel to `address`; calls that change nothing twice are tried again while it is away."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return grpc.aio.secure_channel(address, tls, options=_OPTIONS)

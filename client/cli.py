@@ -1,11 +1,13 @@
 """The `likeness` command. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from client.access import API_KEY, CERTIFICATE, KEY, ROOTS, TOKEN_FILE, Access
 from client.client import DEFAULT_ADDRESS, LikenessClient
 from client.generation import PriorityName, SchedulerName
 from client.json_output import JsonOutput
@@ -19,7 +21,6 @@ from client.training import Lesson, TrainingUpdate
 from likeness.v1.generation_service_pb2 import GeneratedImage, GenerationProgress
 
 app = typer.Typer(
-    help="Learn a likeness from one image and draw it anywhere.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,8 +33,45 @@ PreviewsTo = Annotated[Path, typer.Option(file_okay=False, help="Where pictures 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else.")]
 
 
+@app.callback()
+def reach(
+    context: typer.Context,
+    roots: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=ROOTS,
+            exists=True,
+            dir_okay=False,
+            help="PEM file of the authorities to check the service's certificate against.",
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(envvar=CERTIFICATE, exists=True, dir_okay=False, help="Own PEM certificate."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(envvar=KEY, exists=True, dir_okay=False, help="Its private key."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(envvar=TOKEN_FILE, exists=True, dir_okay=False, help="Holds a token (JWT)."),
+    ] = None,
+) -> None:
+    """Learn a likeness from one image and draw it anywhere.
+
+    TLS is spoken to every address but a loopback one. An API key goes into LIKENESS_API_KEY.
+    """
+    try:
+        api_key = os.environ.get(API_KEY, "")
+        context.obj = Access(roots, certificate, key, api_key, token_file)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 @app.command()
 def train(
+    context: typer.Context,
     image: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help="The picture to learn from.")
     ],
@@ -56,23 +94,25 @@ def train(
     def updates(client: LikenessClient) -> AsyncIterator[TrainingUpdate]:
         return client.train(image, name, **lesson)
 
-    CommandRunner(_output(as_json), address).follow_training(updates, previews_to)
+    _runner(context, _output(as_json), address).follow_training(updates, previews_to)
 
 
 @app.command()
 def watch(
+    context: typer.Context,
     operation: Annotated[str, typer.Argument(help="operations/...")],
     previews_to: PreviewsTo = Path("previews"),
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:
     """Show the progress of a training until it is done."""
-    runner = CommandRunner(_output(as_json), address)
+    runner = _runner(context, _output(as_json), address)
     runner.follow_training(lambda client: client.watch(operation), previews_to)
 
 
 @app.command()
 def generate(
+    context: typer.Context,
     prompt: Annotated[str, typer.Argument(help='Text such as "a photo of <ann> at the beach".')],
     out: Annotated[Path, typer.Option(file_okay=False, help="Where the pictures go.")],
     images: Annotated[int | None, typer.Option(help="Number of pictures.")] = None,
@@ -134,33 +174,38 @@ def generate(
             elif isinstance(event, GenerationProgress):
                 output.generation_progress(event)
 
-    CommandRunner(output, address).run(draw)
+    _runner(context, output, address).run(draw)
 
 
 @app.command()
-def identities(address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+def identities(
+    context: typer.Context, address: Address = DEFAULT_ADDRESS, as_json: AsJson = False
+) -> None:
     """List the identities, newest first."""
     output = _output(as_json)
 
     async def list_all(client: LikenessClient) -> None:
         output.identities([identity async for identity in client.list_identities()])
 
-    CommandRunner(output, address).run(list_all)
+    _runner(context, output, address).run(list_all)
 
 
 @app.command()
-def operations(address: Address = DEFAULT_ADDRESS, as_json: AsJson = False) -> None:
+def operations(
+    context: typer.Context, address: Address = DEFAULT_ADDRESS, as_json: AsJson = False
+) -> None:
     """List the trainings, newest first."""
     output = _output(as_json)
 
     async def list_all(client: LikenessClient) -> None:
         output.trainings([training async for training in client.list_operations()])
 
-    CommandRunner(output, address).run(list_all)
+    _runner(context, output, address).run(list_all)
 
 
 @app.command()
 def cancel(
+    context: typer.Context,
     operation: Annotated[str, typer.Argument(help="operations/...")],
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
@@ -172,11 +217,12 @@ def cancel(
         await client.cancel_operation(name)
         output.done("cancelled", name)
 
-    CommandRunner(output, address).run(end)
+    _runner(context, output, address).run(end)
 
 
 @app.command()
 def delete(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="The identity.")],
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
@@ -188,11 +234,16 @@ def delete(
         await client.delete_identity(full_name)
         output.done("deleted", full_name)
 
-    CommandRunner(output, address).run(remove)
+    _runner(context, output, address).run(remove)
 
 
 def _output(as_json: bool) -> Output:
     return JsonOutput() if as_json else TerminalOutput()
+
+
+def _runner(context: typer.Context, output: Output, address: str) -> CommandRunner:
+    access: Access = context.find_root().obj
+    return CommandRunner(output, address, access)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import grpc
 from google.longrunning import operations_pb2, operations_pb2_grpc
 from google.protobuf.duration_pb2 import Duration
 
+from client.access import Access
 from client.channel import open_channel
 from client.errors import LikenessError, readable_errors
 from client.generation import Drawing, generation_spec
@@ -43,14 +44,25 @@ class LikenessClient:
         address: `host:port`. The environment's `LIKENESS_ADDRESS`, else `127.0.0.1:50051`, if None.
         timeout: seconds that a call may take; drawing and watching have no limit of their own.
         patience: seconds that `watch` waits for a service that went away to come back.
+        access: TLS and credential; what the environment says, see :class:`Access`, if None.
+
+    Raises:
+        OSError: a file of `access` can't be read.
     """
 
     def __init__(
-        self, address: str | None = None, *, timeout: float = 60.0, patience: float = 30.0
+        self,
+        address: str | None = None,
+        *,
+        timeout: float = 60.0,
+        patience: float = 30.0,
+        access: Access | None = None,
     ) -> None:
         self.address = address or os.environ.get("LIKENESS_ADDRESS", DEFAULT_ADDRESS)
         self._timeout, self._patience = timeout, patience
-        self._channel = open_channel(self.address)
+        self._access = access or Access.from_environment()
+        tls = self._access.channel_credentials(self.address)
+        self._channel = open_channel(self.address, tls)
         self._identities: Any = identity_grpc.IdentityServiceStub(self._channel)
         self._generation: Any = generation_grpc.GenerationServiceStub(self._channel)
         self._operations: Any = operations_pb2_grpc.OperationsStub(self._channel)
@@ -114,7 +126,8 @@ class LikenessClient:
             answered = False
             try:
                 with readable_errors(self.address):
-                    call = self._identities.WatchTraining(pb.WatchTrainingRequest(operation=name))
+                    request = pb.WatchTrainingRequest(operation=name)
+                    call = self._identities.WatchTraining(request, metadata=self._access.metadata())
                     async for response in call:
                         answered = True
                         if response.HasField("error"):
@@ -181,7 +194,9 @@ class LikenessClient:
         spec = generation_spec(prompt, identities, drawing)
         with readable_errors(self.address):
             request = generation_pb.GenerateRequest(spec=spec)
-            response = await self._generation.Generate(request, timeout=deadline)
+            response = await self._generation.Generate(
+                request, timeout=deadline, metadata=self._access.metadata()
+            )
         return list(response.images)
 
     async def stream_generate(
@@ -203,7 +218,9 @@ class LikenessClient:
         spec = generation_spec(prompt, identities, drawing)
         with readable_errors(self.address):
             request = generation_pb.StreamGenerateRequest(spec=spec, preview_every=preview_every)
-            call = self._generation.StreamGenerate(request, timeout=deadline)
+            call = self._generation.StreamGenerate(
+                request, timeout=deadline, metadata=self._access.metadata()
+            )
             try:
                 async for response in call:
                     yield getattr(response, response.WhichOneof("event"))
@@ -235,7 +252,9 @@ class LikenessClient:
         )
         with readable_errors(self.address):
             while True:
-                operation = await self._operations.WaitOperation(request)
+                operation = await self._operations.WaitOperation(
+                    request, metadata=self._access.metadata()
+                )
                 if operation.done:
                     return Training.from_operation(operation)
 
@@ -251,4 +270,4 @@ class LikenessClient:
 
     async def _call(self, method: Any, request: Any) -> Any:
         with readable_errors(self.address):
-            return await method(request, timeout=self._timeout)
+            return await method(request, timeout=self._timeout, metadata=self._access.metadata())

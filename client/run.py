@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import typer
 
+from client.access import Access
 from client.client import LikenessClient
 from client.errors import LikenessError
 from client.output import Output
@@ -26,10 +27,11 @@ class CommandRunner:
     Args:
         output: where events go.
         address: of the service.
+        access: TLS and credential.
     """
 
-    def __init__(self, output: Output, address: str) -> None:
-        self._output, self._address = output, address
+    def __init__(self, output: Output, address: str, access: Access) -> None:
+        self._output, self._address, self._access = output, address, access
         self._training: str | None = None
 
     def run(self, command: Callable[[LikenessClient], Awaitable[None]]) -> None:
@@ -71,7 +73,7 @@ class CommandRunner:
         self.run(follow)
 
     async def _with_client(self, command: Callable[[LikenessClient], Awaitable[None]]) -> None:
-        async with LikenessClient(self._address) as client:
+        async with LikenessClient(self._address, access=self._access) as client:
             await command(client)
 
     def _hint(self, error: LikenessError | OSError) -> str:

@@ -35,7 +35,7 @@ def forwarded_names(headers: list[str]) -> list[str]:
         raise UnauthenticatedError(message, "CREDENTIAL_INVALID")
     names, common = [], []
     for key, value in _PAIR.findall(headers[0]):
-        text = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        text = value[1:-1].replace(r"\"", '"') if value.startswith('"') else value
         if key in ("URI", "DNS"):
             names.append(text)
         elif key == "Subject" and text:

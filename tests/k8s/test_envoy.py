@@ -16,6 +16,8 @@ import trustme
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, start_http_server
 
+from service.auth.authenticator import FORWARDED
+from service.auth.certificates import forwarded_names
 from tests.k8s.conftest import of_kind, render
 from tests.support.ports import free_ports
 
@@ -48,6 +50,14 @@ class Front:
         return grpc.secure_channel(f"localhost:{self.ports[8443]}", credentials)
 
 
+def _names(_request: bytes, context: grpc.ServicerContext) -> bytes:
+    """The caller's names as the gateway reads them."""
+    metadata = context.invocation_metadata()
+    return ",".join(
+        forwarded_names([str(value) for key, value in metadata if key == FORWARDED])
+    ).encode()
+
+
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("envoy")
@@ -57,7 +67,9 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     certificate.private_key_pem.write_to_path(folder / "tls.key")
     certificate.cert_chain_pems[0].write_to_path(folder / "tls.crt")
     authority.cert_pem.write_to_path(folder / "ca.crt")
-    for name, text in of_kind(render("values-production"), "ConfigMap")["data"].items():
+    for name, text in of_kind(render("values-production"), "ConfigMap", "test-envoy")[
+        "data"
+    ].items():
         placed = text.replace("/etc/envoy/tls", str(folder))
         placed = placed.replace("/etc/envoy/config", str(folder)).replace('"::"', '"127.0.0.1"')
         placed = placed.replace("ipv4_compat: true, ", "")
@@ -69,6 +81,10 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     servicer = health.HealthServicer()
     servicer.set("", SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    names = grpc.unary_unary_rpc_method_handler(_names)
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("test", {"Names": names})]
+    )
     server.add_insecure_port(f"127.0.0.1:{ports[50051]}")
     server.start()
     metrics, _ = start_http_server(ports[9465], "127.0.0.1", CollectorRegistry())
@@ -86,6 +102,15 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 
 def test_a_caller_with_a_certificate_is_let_through(front: Front) -> None:
     assert front.ask(front.secure(front.authority.issue_cert("caller"))) == SERVING
+
+
+def test_the_gateway_learns_a_callers_names_and_nobody_can_invent_them(front: Front) -> None:
+    caller = front.authority.issue_cert("red.example", common_name="red, of example")
+    with front.secure(caller) as channel:
+        names = channel.unary_unary("/test/Names")(
+            b"", timeout=20, wait_for_ready=True, metadata=((FORWARDED, "DNS=blue.example"),)
+        )
+    assert names == b"red.example,red, of example"
 
 
 @pytest.mark.parametrize("stranger", [True, False])

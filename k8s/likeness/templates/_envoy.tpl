@@ -51,6 +51,8 @@ filter_chains:
           stat_prefix: {{ .name }}
           codec_type: {{ .codec }}
           stream_idle_timeout: 0s
+          forward_client_cert_details: SANITIZE_SET
+          set_current_client_cert_details: {subject: true, dns: true, uri: true}
           http_filters:
             - name: envoy.filters.http.router
               typed_config:

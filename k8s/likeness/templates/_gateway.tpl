@@ -2,6 +2,12 @@
 {{- define "likeness.gatewayEnvironment" -}}
 - name: LIKENESS_LISTEN
   value: 127.0.0.1:50051
+{{- if .Values.gateway.tls.secretName }}
+- name: LIKENESS_AUTH__SIDECAR  # Envoy has verified callers' certificates
+  value: "true"
+- name: LIKENESS_AUTH__CERTIFICATES
+  value: {{ default (dict "*" "default") .Values.gateway.tls.tenants | toJson | quote }}
+{{- end }}
 - name: LIKENESS_METRICS_LISTEN
   value: 127.0.0.1:9465
 - name: LIKENESS_BUNDLE
