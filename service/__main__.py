@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from service.gateway import GatewayDownError, run
 from service.logs import configure_logs
-from service.settings import Settings
+from service.settings import Settings, problems
 
 
 def main() -> int:
@@ -16,10 +16,7 @@ def main() -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        for problem in error.errors():
-            place = "__".join(str(part) for part in problem["loc"]).upper()
-            name = f"LIKENESS_{place}: " if place else ""
-            print(name + problem["msg"].removeprefix("Value error, "), file=sys.stderr)
+        print(*problems(error), sep="\n", file=sys.stderr)
         return 2
     try:
         asyncio.run(run(settings))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.auth.settings import AuthSettings, TlsSettings
@@ -42,6 +42,16 @@ def _loopback(address: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 LoopbackAddress = Annotated[Address, AfterValidator(_loopback)]
+
+
+def problems(error: ValidationError) -> list[str]:
+    """What is wrong with the settings, a line for each, with the variable's name."""
+    told = []
+    for problem in error.errors():
+        place = "__".join(str(part) for part in problem["loc"]).upper()
+        name = f"LIKENESS_{place}: " if place else ""
+        told.append(name + problem["msg"].removeprefix("Value error, "))
+    return told
 
 
 class DatabaseSettings(BaseModel):

@@ -1,0 +1,5 @@
+"""``python -m service.admin``."""
+
+from service.admin.cli import main
+
+main()

@@ -1,0 +1,115 @@
+"""`likeness-admin`. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+
+It takes the gateway's settings, and so works on the same database and blobs.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, NoReturn, TypeVar
+
+import structlog
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from service.auth.api_keys import ApiKeys
+from service.auth.settings import TenantName
+from service.errors import UnavailableError
+from service.settings import Settings, problems
+from service.store import ApiKeyStore, Database, now
+
+app = typer.Typer(help="Look after a Likeness service.", no_args_is_help=True, add_completion=False)
+keys = typer.Typer(help="API keys of callers.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+T = TypeVar("T")
+
+DAY = 24 * 3600 * 1_000_000
+
+
+def _tenant(name: str) -> str:
+    try:
+        return TypeAdapter(TenantName).validate_python(name)
+    except ValidationError as error:
+        raise typer.BadParameter(error.errors()[0]["msg"]) from error
+
+
+Tenant = Annotated[str, typer.Argument(callback=_tenant, help="Whose it is.")]
+
+
+@keys.command("create")
+def create_key(
+    tenant: Tenant,
+    days: Annotated[int | None, typer.Option(min=1, help="After so many it expires.")] = None,
+) -> None:
+    """Make a key and print it; nobody can tell it again."""
+    expires = None if days is None else now() + days * DAY
+    typer.echo(work(lambda database: ApiKeys(ApiKeyStore(database)).create(tenant, expires)))
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys, without their secrets."""
+    table = Table("Key", "Tenant", "Created", "Expires", "Revoked", box=None)
+    for key in work(lambda database: ApiKeyStore(database).all()):
+        times = (key.create_time, key.expire_time, key.revoke_time)
+        table.add_row(key.key_id, key.tenant, *map(_moment, times))
+    Console(width=120).print(table)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="As keys list tells it.")],
+) -> None:
+    """End a key for good. It may work for five seconds more."""
+    if not work(lambda database: ApiKeyStore(database).revoke(key_id)):
+        fail(f"there is no key {key_id} that works")
+
+
+def settings() -> Settings:
+    """The gateway's settings; ends the command if they are wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in problems(error):
+            typer.echo(problem, err=True)
+        raise typer.Exit(2) from None
+
+
+def work(task: Callable[[Database], Awaitable[T]]) -> T:
+    """Does something with the database; ends the command if it does not answer."""
+
+    async def connected() -> T:
+        database = Database(settings().database.url)
+        try:
+            await database.migrate()
+            return await task(database)
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(connected())
+    except UnavailableError as error:
+        fail(error.message)
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the command."""
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _moment(microseconds: int | None) -> str:
+    if microseconds is None:
+        return ""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
+
+
+def main() -> None:
+    """Entry point."""
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)  # what failed is told once
+    structlog.configure(wrapper_class=quiet)
+    app(prog_name="likeness-admin")

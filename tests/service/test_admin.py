@@ -1,0 +1,56 @@
+"""The `likeness-admin` command, on databases and blobs as gateways leave them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from service.admin.cli import app
+from service.auth.api_keys import ApiKeys
+from service.caller import Caller
+from service.errors import UnauthenticatedError
+from service.store import ApiKeyStore, Database
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LIKENESS_DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path}/likeness.db")
+    monkeypatch.setenv("LIKENESS_BLOBS__URL", f"file://{tmp_path}/blobs")
+    return tmp_path
+
+
+def admin(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_a_key_is_made_listed_and_revoked(home: Path) -> None:
+    key = admin("keys", "create", "red", "--days", "7").stdout.strip()
+    database = Database(f"sqlite+aiosqlite:///{home}/likeness.db")
+
+    async def caller() -> Caller:
+        found = await ApiKeys(ApiKeyStore(database)).caller(key)
+        await database.close()
+        return found
+
+    key_id, secret = key.split("_", 2)[1:]
+    assert asyncio.run(caller()) == Caller("red", f"key:{key_id}")
+    listed = admin("keys", "list").stdout
+    assert (key_id in listed, "red" in listed, secret in listed) == (True, True, False)
+    assert admin("keys", "revoke", key_id).exit_code == 0
+    with pytest.raises(UnauthenticatedError):
+        asyncio.run(caller())
+    again = admin("keys", "revoke", key_id)
+    assert (again.exit_code, "no key" in again.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("tenant", ["", "../red", "x" * 64])
+def test_a_tenant_has_a_plain_name(tenant: str) -> None:
+    answer = admin("keys", "create", tenant)
+    assert (answer.exit_code, "must match" in answer.stderr) == (2, True)
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKENESS_LISTEN", "0.0.0.0:1")
+    answer = admin("keys", "list")
+    assert (answer.exit_code, "LIKENESS_LISTEN: refusing" in answer.stderr) == (2, True)
