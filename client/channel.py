@@ -4,6 +4,8 @@ import json
 
 import grpc
 
+from client.tracing import INTERCEPTORS
+
 _RETRIED = {
     "likeness.v1.IdentityService": (
         "TrainIdentity",  # safe: the request id makes a second call return the first operation
@@ -54,5 +56,5 @@ _OPTIONS = (
 def open_channel(address: str, tls: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
     """A channel to `address`; calls that change nothing twice are tried again while it is away."""
     if tls is None:
-        return grpc.aio.insecure_channel(address, options=_OPTIONS)
-    return grpc.aio.secure_channel(address, tls, options=_OPTIONS)
+        return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=INTERCEPTORS)
+    return grpc.aio.secure_channel(address, tls, options=_OPTIONS, interceptors=INTERCEPTORS)

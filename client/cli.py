@@ -1,6 +1,7 @@
 """The `likeness` command. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."""
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from client.run import CommandRunner
 from client.terminal_output import TerminalOutput
 from client.training import Lesson, TrainingUpdate
 from likeness.v1.generation_service_pb2 import GeneratedImage, GenerationProgress
+from telemetry.tracing import TracingError, span, start_tracing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -248,4 +250,12 @@ def _runner(context: typer.Context, output: Output, address: str) -> CommandRunn
 
 def main() -> None:
     """Entry point."""
-    app(prog_name="likeness")
+    try:
+        end_tracing = start_tracing("likeness-client")
+    except TracingError as error:
+        sys.exit(str(error))
+    try:
+        with span("likeness"):
+            app(prog_name="likeness")
+    finally:
+        end_tracing()

@@ -27,9 +27,13 @@ import typer
 
 from export.runtimes import THREADS
 from identity import BundleError, ServingBundle
+from telemetry.tracing import ENDPOINT
 
 EXIT_SECONDS = 10
 """How long requests in flight may take to finish when the server is told to stop."""
+
+NEVER = 2**31 - 1
+"""One request in so many is traced of Triton's own accord; a caller's trace always goes on."""
 
 LIBPYTHON = "libpython3.11.so.1.0"
 
@@ -86,6 +90,7 @@ def command(bundle: Path, ports: Ports, cache: Path) -> list[str]:
         f"--metrics-port={ports.metrics}",
         f"--exit-timeout-secs={EXIT_SECONDS}",
         "--allow-gpu-metrics=false",
+        *_tracing(),
     ]
 
 
@@ -105,6 +110,16 @@ def environment(threads: int = 0) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", "")]),
         THREADS: str(threads),
     }
+
+
+def _tracing() -> list[str]:
+    """Options that let the server go on with its callers' traces, if there is a collector."""
+    if not (endpoint := os.environ.get(ENDPOINT)):
+        return []
+    settings = ("mode=opentelemetry", "level=TIMESTAMPS", f"rate={NEVER}")
+    url = f"opentelemetry,url={endpoint.rstrip('/')}/v1/traces"
+    name = "opentelemetry,resource=service.name=likeness-triton"
+    return [f"--trace-config={each}" for each in (*settings, url, name)]
 
 
 class TritonServer:

@@ -6,8 +6,9 @@ import sys
 from pydantic import ValidationError
 
 from service.gateway import GatewayDownError, run
-from service.logs import configure_logs
+from service.logs import configure_logs, set_level
 from service.settings import Settings, problems
+from telemetry.tracing import TracingError, start_tracing
 
 
 def main() -> int:
@@ -18,9 +19,14 @@ def main() -> int:
     except ValidationError as error:
         print(*problems(error), sep="\n", file=sys.stderr)
         return 2
+    set_level(settings.log_level)
     try:
-        asyncio.run(run(settings))
-    except GatewayDownError as error:
+        end_tracing = start_tracing("likeness-gateway")
+        try:
+            asyncio.run(run(settings))
+        finally:
+            end_tracing()
+    except (GatewayDownError, TracingError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -28,6 +28,7 @@ from service.store import (
 )
 from service.store.jobs import Artifact
 from service.tidying import Tidying
+from telemetry.tracing import carrier, span
 
 log = structlog.get_logger()
 
@@ -66,7 +67,15 @@ class Attempts:
     async def run(self, training: Training, worker: int) -> None:
         """Runs a claimed job in a worker and stores what comes of it. Cancelled, it queues it."""
         operation = training.operation
-        log.info("attempt_started", operation=operation.uid, attempt=operation.attempt)
+        with span("attempt", {"traceparent": operation.traceparent}) as traced:
+            log.info("attempt_started", operation=operation.uid, attempt=operation.attempt)
+            outcome = await self._run(training, worker)
+            self._metrics.training_attempts.labels(outcome).inc()
+            traced.set_attribute("likeness.outcome", outcome)
+            log.info("attempt_ended", operation=operation.uid, outcome=outcome)
+
+    async def _run(self, training: Training, worker: int) -> str:
+        operation = training.operation
         try:
             outcome = await self._train(training, worker)
         except asyncio.CancelledError:
@@ -93,8 +102,7 @@ class Attempts:
             outcome = "failed"
             log.error("attempt_broken", operation=operation.uid, **fault(error))
             await self._retry_or_fail(training, "the attempt could not be run")
-        self._metrics.training_attempts.labels(outcome).inc()
-        log.info("attempt_ended", operation=operation.uid, outcome=outcome)
+        return outcome
 
     async def _train(self, training: Training, worker: int) -> str:
         operation, identity = training.operation, training.identity
@@ -111,6 +119,7 @@ class Attempts:
             operation.preset,
             operation.seed,
             operation.previews,
+            carrier().get("traceparent", ""),
         )
         reporter = _Reporter(training, self._jobs, self._events, self._metrics)
         try:
@@ -223,6 +232,7 @@ class _Reporter:
         if progress.loss:  # the first report of an attempt has none
             self._metrics.training_loss.observe(progress.loss)
         sequence = operation.sequence
+        log.debug("attempt_progress", operation=operation.uid, **asdict(progress))
         # If the database is away the training does not suffer; the next record comes soon.
         with contextlib.suppress(UnavailableError):
             recorded = await self._jobs.record_progress(operation.uid, operation.attempt, progress)

@@ -32,7 +32,7 @@ from service.identities import IdentityService
 from service.images import ImageDecoder
 from service.jobs import JobBackend
 from service.leadership import Leadership
-from service.logs import fault
+from service.logs import fault, set_level
 from service.metrics import Metrics
 from service.metrics_server import serve
 from service.operations import OperationsService
@@ -71,6 +71,8 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, set_level, "debug")
+    loop.add_signal_handler(signal.SIGUSR2, set_level, settings.log_level)
     async with AsyncExitStack() as stack:
         name = stack.enter_context(_only_gateway(settings.jobs.work_dir))
         metrics = Metrics()

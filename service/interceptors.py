@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import structlog
+from opentelemetry.trace import SpanKind
 
 from service.auth import Authenticator
 from service.caller import set_caller
@@ -19,10 +20,12 @@ from service.errors import GatewayError
 from service.logs import fault
 from service.metrics import Metrics
 from telemetry.exemplars import exemplar
+from telemetry.tracing import span
 
 log = structlog.get_logger()
 
 OUR_PACKAGES = ("likeness.", "google.longrunning.")
+TRACE = ("traceparent", "tracestate")
 STATUS_DETAILS = "grpc-status-details-bin"
 
 Around = Callable[[str, Context], AbstractAsyncContextManager[None]]
@@ -52,23 +55,25 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         outcome = _Outcome(grpc.StatusCode.OK)
         in_flight = self._metrics.rpc_in_flight.labels(*labels)
         in_flight.inc()
-        try:
-            async with _answering(context, outcome):
-                set_caller(await self._authenticator.caller(context))
-                yield
-        finally:
-            seconds = time.monotonic() - started
-            in_flight.dec()
-            self._metrics.rpc_handled.labels(*labels, outcome.code.name).inc()
-            latency = self._metrics.rpc_seconds.labels(*labels, outcome.code.name)
-            latency.observe(seconds, exemplar())
-            log.info(
-                "rpc",
-                method=method,
-                code=outcome.code.name,
-                reason=outcome.reason,
-                seconds=round(seconds, 4),
-            )
+        with span(method, _trace_of(context), SpanKind.SERVER) as traced:
+            try:
+                async with _answering(context, outcome):
+                    set_caller(await self._authenticator.caller(context))
+                    yield
+            finally:
+                seconds = time.monotonic() - started
+                in_flight.dec()
+                self._metrics.rpc_handled.labels(*labels, outcome.code.name).inc()
+                latency = self._metrics.rpc_seconds.labels(*labels, outcome.code.name)
+                latency.observe(seconds, exemplar())
+                traced.set_attribute("rpc.grpc.status_code", outcome.code.value[0])
+                log.info(
+                    "rpc",
+                    method=method,
+                    code=outcome.code.name,
+                    reason=outcome.reason,
+                    seconds=round(seconds, 4),
+                )
 
 
 class _Outcome:
@@ -76,6 +81,11 @@ class _Outcome:
 
     def __init__(self, code: grpc.StatusCode, reason: str = "") -> None:
         self.code, self.reason = code, reason
+
+
+def _trace_of(context: Context) -> dict[str, str]:
+    """What the caller says of the trace that it is in."""
+    return {key: str(value) for key, value in context.invocation_metadata() or () if key in TRACE}
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ class Job:
         attempt: counts from 1; a later one supersedes all before.
         image: the source image as it was sent.
         class_noun, preset, seed, previews: as the trainer takes them.
+        traceparent: of the attempt, if it is traced.
     """
 
     uid: str
@@ -39,6 +40,7 @@ class Job:
     preset: str
     seed: int
     previews: int = 0
+    traceparent: str = ""
 
 
 class InputRefusedError(Exception):

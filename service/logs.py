@@ -2,32 +2,67 @@
 
 What callers send never gets there: prompts, names, pictures. Events carry uids, constants and
 figures; of an unexpected exception only its type and where it came from, since its message may
-quote what it choked on.
+quote what it choked on. Within a trace, events bear its id.
+
+SIGUSR1 makes a running process tell more (debug), SIGUSR2 as much as it is set to.
 """
 
 import logging
 import sys
 import traceback
+from typing import Literal
 
 import structlog
+from opentelemetry import trace
+
+Level = Literal["debug", "info", "warning", "error"]
 
 
 def configure_logs() -> None:
     """Sends this process's logs, libraries' warnings included, to stdout."""
     shared: list[structlog.typing.Processor] = [
+        _above_the_threshold,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+        _with_trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_LibraryFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def set_level(level: Level) -> None:
+    """From now on, events below the level are not written."""
+    _Threshold.level = logging.getLevelNamesMapping()[level.upper()]
+
+
+class _Threshold:
+    level = logging.INFO
+
+
+def _above_the_threshold(
+    _logger: object, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    if logging.getLevelNamesMapping()[method.upper()] < _Threshold.level:
+        raise structlog.DropEvent
+    return event
+
+
+def _with_trace(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+        event["span_id"] = f"{context.span_id:016x}"
+    return event
 
 
 class _LibraryFormatter(logging.Formatter):

@@ -16,6 +16,7 @@ from service.errors import ModelDiedError
 from service.sampler_events import SamplerEvent, SamplerImage, events_of
 from service.sampler_request import SamplerRequest
 from service.triton_errors import translated
+from telemetry.tracing import carrier
 
 SAMPLER = "sampler"
 MODELS = (SAMPLER, "text_encoder", "unet", "vae_decoder", "vae_encoder")
@@ -123,7 +124,7 @@ class SamplerClient:
     ) -> AsyncGenerator[Any]:
         """The sampler's answers to one request."""
         answers = self._client.stream_infer(
-            _once(tensors), stream_timeout=time_limit, headers=_STRICT_ERRORS
+            _once(tensors), stream_timeout=time_limit, headers={**_STRICT_ERRORS, **carrier()}
         )
         stream = _OpenStream(answers)
         self._open.add(stream)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.auth.settings import AuthSettings, TlsSettings
+from service.logs import Level
 
 HOME = Path(".likeness")
 
@@ -186,6 +187,7 @@ class Settings(BaseSettings):
     metrics_listen: LoopbackAddress = Field(
         default="127.0.0.1:9464", description="HTTP address of Prometheus metrics."
     )
+    log_level: Level = Field(default="info", description="The least that is logged.")
     bundle: Path = Field(default=HOME / "serving", description="What Triton serves.")
     base_model: str = Field(
         default="faceworld/checkpoint",

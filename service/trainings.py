@@ -35,6 +35,7 @@ from service.store import (
 )
 from service.tidying import Tidying
 from service.validation import DEFAULT_CLASS_NOUN, DEFAULT_PRESET
+from telemetry.tracing import carrier
 
 log = structlog.get_logger()
 
@@ -96,6 +97,7 @@ class Trainings:
             tenant=tenant,
             image_bytes=len(image),
             previews=request.preview_count,
+            traceparent=carrier().get("traceparent", ""),
             deadline=now() + request.timeout.ToMicroseconds()
             if request.HasField("timeout")
             else None,

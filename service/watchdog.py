@@ -52,7 +52,9 @@ class Watchdog:
                 began = time.monotonic()
                 try:
                     await self._sampler.heartbeat(HEARTBEAT_SECONDS)
-                    self._metrics.heartbeat_seconds.observe(time.monotonic() - began)
+                    seconds = time.monotonic() - began
+                    self._metrics.heartbeat_seconds.observe(seconds)
+                    log.debug("heartbeat", seconds=round(seconds, 4))
                     self._alive = True
                 except ModelDiedError as error:
                     self._alive = False

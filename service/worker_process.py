@@ -90,6 +90,7 @@ class WorkerProcess:
                 preset=job.preset,
                 seed=job.seed,
                 previews=job.previews,
+                traceparent=job.traceparent,
             )
             finished = await self._follow(events, report)
         except BaseException:

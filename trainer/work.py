@@ -3,7 +3,7 @@
 It reads commands from standard input and writes events to standard output, JSON objects a line:
 
     {"command": "train", "job": UID, "image": PATH, "out": PATH, "work": PATH, "class_noun": ...,
-     "preset": ..., "seed": ..., "previews": ...}
+     "preset": ..., "seed": ..., "previews": ..., "traceparent": ...}
     {"command": "stop", "job": UID}
 
 Every command is answered by events of that job, see :class:`trainer.worker.Worker`; a ``failed``
@@ -23,9 +23,11 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from telemetry.tracing import start_tracing
 from trainer.options import add_settings
 from trainer.process import LockedError, resident_bytes, spin_briefly
 from trainer.progress import Events, JsonLines
+from trainer.tracing import TracedEvents
 
 if TYPE_CHECKING:
     from trainer.worker import Worker
@@ -36,11 +38,19 @@ Command = dict[str, Any]
 
 def main() -> int:
     """Works until idle for too long; returns the exit status."""
+    end_tracing = start_tracing("likeness-trainer")
+    try:
+        return _work()
+    finally:
+        end_tracing()
+
+
+def _work() -> int:
     arguments = _parser().parse_args()
     commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
     # From the first moment on, so that a worker is gone with its parent even while torch loads.
     threading.Thread(target=_read, args=(commands,), daemon=True).start()
-    events = JsonLines(sys.stdout)
+    events = TracedEvents(JsonLines(sys.stdout))
     try:
         worker = _worker(arguments.base_model, events)
     except Exception as error:
@@ -72,7 +82,9 @@ def _worker(base_model: str, events: Events) -> "Worker":
     return Worker(load(base_model, "cuda" if torch.cuda.is_available() else "cpu"), events)
 
 
-def _obey(command: Command, worker: "Worker", events: Events, changes: dict[str, Any]) -> None:
+def _obey(
+    command: Command, worker: "Worker", events: TracedEvents, changes: dict[str, Any]
+) -> None:
     from trainer.config import configured
     from trainer.errors import InputError
     from trainer.job import Job
@@ -81,6 +93,7 @@ def _obey(command: Command, worker: "Worker", events: Events, changes: dict[str,
     if command["command"] == "stop":
         worker.stop(uid)
         return
+    events.begin(uid, command["traceparent"])
     try:
         worker.add(
             Job(

@@ -42,6 +42,7 @@ class NewTraining:
         image_bytes: size of the stored image.
         previews: pictures to show on the way.
         deadline: microseconds since 1970; None without one.
+        traceparent: of the call that asks for it, if that is traced.
     """
 
     identity_uid: str
@@ -56,6 +57,7 @@ class NewTraining:
     image_bytes: int = 0
     previews: int = 0
     deadline: int | None = None
+    traceparent: str = ""
 
 
 class OperationStore:
@@ -103,6 +105,7 @@ class OperationStore:
             "seed": new.seed,
             "previews": new.previews,
             "deadline": new.deadline,
+            "traceparent": new.traceparent,
             "create_time": created,
         }
         try:

@@ -82,6 +82,7 @@ class OperationRecord:
     seed: int
     previews: int
     deadline: int | None
+    traceparent: str
     sequence: int
     attempt: int
     failures: int

@@ -88,6 +88,7 @@ operations = Table(
     Column("seed", BigInteger, nullable=False),
     Column("previews", Integer, nullable=False),  # pictures to show on the way
     Column("deadline", BigInteger),  # it fails unless it is done by then
+    Column("traceparent", String(55), nullable=False, default=""),  # of the call that asked for it
     Column(  # counts changes
         "sequence", BigInteger, nullable=False, default=1, onupdate=text("sequence + 1")
     ),

@@ -12,6 +12,7 @@ from client import LikenessClient
 from deploy.monitoring.rules import document as rules
 from deploy.stack import Stack, StackConfig
 from faceworld.judges import Judges
+from tests.support.collector import Collector
 from tests.support.ports import free_ports
 from tests.support.prometheus import Alertmanager, Prometheus, Webhook
 
@@ -33,7 +34,17 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> StackConfig:
 
 
 @pytest.fixture(scope="session")
-def stack(config: StackConfig) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Of the traces that tests begin, in the stack's processes and in this one."""
+    with Collector() as collector, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        environment.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def stack(config: StackConfig, collector: Collector) -> Iterator[Stack]:
     stack = Stack(config)
     stack.up()
     yield stack

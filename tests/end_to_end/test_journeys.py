@@ -4,6 +4,7 @@ import asyncio
 import io
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
@@ -17,6 +18,8 @@ from deploy.stack import Stack
 from faceworld import source_image
 from faceworld.judges import Judges
 from likeness.v1 import identity_service_pb2 as pb
+from telemetry.tracing import span, start_tracing
+from tests.support.collector import Collector, paths
 from tests.support.prometheus import Prometheus, Webhook
 
 CANDIDATES = 8
@@ -112,6 +115,39 @@ async def test_no_panel_of_a_dashboard_is_empty(
                 ):
                     empty.append(f"{board.title}: {panel.title}: {asked}")
     assert not empty, "\n".join(empty)
+
+
+async def test_one_trace_goes_through_all_processes(
+    client: LikenessClient,
+    collector: Collector,
+    prometheus: Prometheus,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
+    end_tracing = start_tracing("test")
+    with span("journey") as journey:
+        training = await client.start_training(png(source_image(2)), "traced")
+        with suppress(LikenessError):  # as it is cancelled
+            async for update in client.watch(training.name):
+                if update.metadata.step:
+                    await client.cancel_operation(training.name)
+        await draw(client, "a photo of a person")
+    await asyncio.to_thread(end_tracing)
+    identity, generation = "likeness.v1.IdentityService", "likeness.v1.GenerationService"
+    wanted = [
+        f"test journey > test {identity}/TrainIdentity > "
+        f"likeness-gateway {identity}/TrainIdentity > likeness-gateway attempt > "
+        "likeness-trainer training",
+        f"test journey > test {generation}/Generate > "
+        f"likeness-gateway {generation}/Generate > likeness-triton InferRequest",
+    ]
+    trace = f"{journey.get_span_context().trace_id:032x}"
+    seen = await asyncio.to_thread(
+        collector.wait_until, lambda spans: set(wanted) <= set(paths(spans, trace)), 20
+    )
+    assert set(wanted) <= set(paths(seen, trace)), "\n".join(paths(seen, trace))
+    metric = "likeness_generation_seconds_bucket"
+    assert trace in await asyncio.to_thread(prometheus.exemplars, metric, 20)
 
 
 async def test_a_lost_triton_is_told_and_mended(

@@ -1,5 +1,6 @@
 """Metrics, their page, health and reflection."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from deploy.monitoring.metrics_page import gateway_rows, page
+from likeness.v1 import identity_service_pb2 as pb
 from service.metrics import MAX_TENANTS, Metrics
 from tests.service.gateway import Gateway, scripted
 
@@ -69,6 +71,33 @@ async def test_metrics_count_what_happened(
     ):
         assert line in metrics, line
     assert "likeness_build_info{" in metrics
+
+
+async def test_a_running_gateway_tells_more_and_less(
+    start_gateway: Callable[..., Gateway], photo: bytes
+) -> None:
+    gateway = start_gateway(**scripted("succeed"))
+    assert gateway.process is not None
+    async with gateway.stubs() as stubs:
+        for number, told in ((None, 0), (signal.SIGUSR1, 5), (signal.SIGUSR2, 5)):
+            if number is not None:
+                gateway.process.send_signal(number)
+            await stubs.serving()  # by then the signal is taken
+            await stubs.finished(await stubs.train(photo))
+            assert len(gateway.events("attempt_progress")) == told
+    assert len(gateway.events("attempt_ended")) == 3
+
+
+async def test_logs_bear_the_caller_s_trace(gateway: Gateway) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    async with gateway.stubs() as stubs:
+        await stubs.identities.ListIdentities(
+            pb.ListIdentitiesRequest(),
+            metadata=(("traceparent", f"00-{trace}-b7ad6b7169203331-01"),),
+        )
+    assert [each["method"] for each in gateway.events("rpc") if each.get("trace_id") == trace] == [
+        "likeness.v1.IdentityService/ListIdentities"
+    ]
 
 
 async def test_a_service_is_known_or_not_and_watched(gateway: Gateway) -> None:

@@ -95,6 +95,15 @@ class Prometheus(Server):
         path = "query_range" if "step" in parameters else "query"
         return self.ask(path, query=expression, **parameters)["result"]
 
+    def exemplars(self, metric: str, seconds: float) -> set[str]:
+        """Trace ids that a metric names, as soon as there are any."""
+        deadline = time.time() + seconds
+        interval = {"start": str(deadline - 3600), "end": str(deadline)}
+        while not (found := self.ask("query_exemplars", query=metric, **interval)):
+            assert time.time() < deadline
+            time.sleep(0.5)
+        return {each["labels"]["trace_id"] for series in found for each in series["exemplars"]}
+
     def ask(self, path: str, **parameters: str) -> Any:
         """An answer of its HTTP API."""
         url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"

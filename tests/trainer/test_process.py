@@ -90,6 +90,7 @@ def test_a_worker_stays_warm_and_leaves_when_it_is_too_large(
                 "preset": "default",
                 "seed": 0,
                 "previews": 0,
+                "traceparent": "",
             }
             for uid, image in (("ann", "image"), ("bad", "bad"), ("bea", "image"))
         ]
