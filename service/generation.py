@@ -22,6 +22,7 @@ from service.provenance import Provenance
 from service.rules import Further
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
+from service.several import draw_all
 from telemetry.exemplars import exemplar
 
 Event = pb.GenerationProgress | pb.GenerationPreview | pb.GeneratedImage
@@ -81,9 +82,10 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
             timeout = min(timeout, remaining)
         if timeout <= 0:
             raise DeadlineExceededError("the call's deadline is over", "DEADLINE_EXCEEDED")
-        self._metrics.asked(plan.request.tenant, "generation")
+        tenant = caller().tenant
+        self._metrics.asked(tenant, "generation")
         with self._measured() as progressed:
-            async with aclosing(self._drawing.draw(plan.request, timeout)) as events:
+            async with aclosing(draw_all(self._drawing, plan.requests, timeout)) as events:
                 async for event in events:
                     match event:
                         case SamplerProgress(step, total_steps, position):
@@ -96,8 +98,9 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
                         case SamplerImage(index, pixels):
                             with self._metrics.encode_seconds.time():
                                 picture = await self._picture(index, pixels, plan.making(index))
+                                picture.prompt_index = plan.prompt_index(index)
                             yield picture
-                            self._metrics.drawn(plan.request.tenant)
+                            self._metrics.drawn(tenant)
 
     async def _picture(
         self, index: int, pixels: npt.NDArray[np.uint8], making: Making

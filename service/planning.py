@@ -3,7 +3,9 @@ here.
 """
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,16 +37,20 @@ RANKS = {pb.PRIORITY_LOW: -1, pb.PRIORITY_HIGH: 1}
 
 @dataclass(frozen=True)
 class Plan:
-    """What the sampler draws, and what its pictures say about how they were made."""
+    """What the sampler draws, a request for each prompt, and how its pictures were made."""
 
-    request: SamplerRequest
+    requests: tuple[SamplerRequest, ...]
     base_model_digest: str
+
+    def prompt_index(self, index: int) -> int:
+        """Which prompt a picture shows."""
+        return index // len(self.requests[0].seeds)
 
     def making(self, index: int) -> Making:
         """How one of the pictures is made."""
-        request = self.request
+        request = self.requests[self.prompt_index(index)]
         return Making(
-            request.seeds[index],
+            request.seeds[index % len(request.seeds)],
             request.steps,
             request.guidance_scale,
             request.scheduler,
@@ -87,17 +93,13 @@ class Planner:
         if violations or bundle is None:
             raise InvalidRequestError(violations)
         tokens = await self._tokens(spec, tenant, bundle)
-        prompt = bundle.tokenizer(spec.prompt, tokens.keys())
-        rows = {word: row for row, word in enumerate(tokens)}
         seed = spec.seed if spec.HasField("seed") else secrets.randbelow(RANDOM_SEEDS)
         default, model, start = self._settings, bundle.description, spec.init_image
         height, width = _size(spec, bundle)
         interval = spec.guidance_interval
-        request = SamplerRequest(
-            prompt_ids=prompt.token_ids,
+        first = SamplerRequest(
+            **_of_prompt(spec.prompt, tokens, bundle),
             negative_ids=bundle.tokenizer(spec.negative_prompt).token_ids,
-            placeholders=tuple((each.position, rows[each.word]) for each in prompt.placeholders),
-            identities=np.stack(list(tokens.values())) if tokens else np.zeros(0, np.float32),
             seeds=tuple(seed + i for i in range(spec.image_count or 1)),
             steps=spec.steps if spec.HasField("steps") else default.steps,
             guidance_scale=(
@@ -119,7 +121,11 @@ class Planner:
             tenant=tenant,
             priority=RANKS.get(spec.priority, 0),
         )
-        return Plan(request, model.base_model_digest)
+        others = (
+            replace(first, **_of_prompt(prompt, tokens, bundle))
+            for prompt in spec.additional_prompts
+        )
+        return Plan((first, *others), model.base_model_digest)
 
     async def violations(self, spec: pb.GenerationSpec) -> list[Violation]:
         """Everything that makes :meth:`plan` refuse a request as invalid."""
@@ -159,6 +165,20 @@ class Planner:
                 strength = np.broadcast_to(stages[:, None], (bundle.description.stages, 2))
                 tokens[word] = blend(tokens[word], bundle.embedding(record.class_noun), strength)
         return tokens
+
+
+def _of_prompt(
+    text: str, tokens: Mapping[str, npt.NDArray[np.float32]], bundle: Bundle
+) -> dict[str, Any]:
+    """The fields of a sampler's request that depend on the prompt."""
+    prompt = bundle.tokenizer(text, tokens.keys())
+    used = [word for word in tokens if any(word == each.word for each in prompt.placeholders)]
+    rows = {word: row for row, word in enumerate(used)}
+    return {
+        "prompt_ids": prompt.token_ids,
+        "placeholders": tuple((each.position, rows[each.word]) for each in prompt.placeholders),
+        "identities": np.stack([tokens[w] for w in used]) if used else np.zeros(0, np.float32),
+    }
 
 
 def _size(spec: pb.GenerationSpec, bundle: Bundle) -> tuple[int, int]:

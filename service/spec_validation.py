@@ -9,6 +9,7 @@ from service.names import is_placeholder_word, quoted
 
 MAX_PROMPT = 4096
 """Characters, as in the proto: nothing longer is tokenised."""
+MAX_IMAGES = 16
 MAX_SEED = 2**63 - 1
 
 
@@ -24,6 +25,7 @@ def spec_violations(
     """
     tokenizer = bundle.tokenizer if bundle else None
     found = _prompts(spec, tokenizer)
+    found += _count(spec)
     found += _seed(spec)
     found += _priority(spec, priority_ceiling)
     for word in sorted(spec.strengths):
@@ -35,15 +37,22 @@ def spec_violations(
 
 def _prompts(spec: pb.GenerationSpec, tokenizer: PromptTokenizer | None) -> list[Violation]:
     bound = set(spec.identities)
-    words = {match.group(1) for match in PLACEHOLDER.finditer(spec.prompt)}
-    found = _text("spec.prompt", spec.prompt, words, tokenizer)
+    fields = {"spec.prompt": spec.prompt}
+    for index, text in enumerate(spec.additional_prompts):
+        fields[f"spec.additional_prompts[{index}]"] = text
+    found: list[Violation] = []
+    unused = set(bound)
+    for field, text in fields.items():
+        words = {match.group(1) for match in PLACEHOLDER.finditer(text)}
+        found += _text(field, text, words, tokenizer)
+        found += [
+            Violation(field, f"placeholder <{word}> is not bound in spec.identities")
+            for word in sorted(words - bound)
+        ]
+        unused -= words
     found += [
-        Violation("spec.prompt", f"placeholder <{word}> is not bound in spec.identities")
-        for word in sorted(words - bound)
-    ]
-    found += [
-        Violation(_entry("identities", word), f"<{word}> does not occur in spec.prompt")
-        for word in sorted(bound - words)
+        Violation(_entry("identities", word), f"<{word}> does not occur in {' or '.join(fields)}")
+        for word in sorted(unused)
     ]
     if PLACEHOLDER.search(spec.negative_prompt):
         found.append(Violation("spec.negative_prompt", "placeholders are not allowed here"))
@@ -66,6 +75,14 @@ def _text(
 
 def _entry(field: str, word: str) -> str:
     return f"spec.{field}[{word if is_placeholder_word(word) else quoted(word)}]"
+
+
+def _count(spec: pb.GenerationSpec) -> list[Violation]:
+    pictures = max(spec.image_count, 1) * (1 + len(spec.additional_prompts))
+    if pictures <= MAX_IMAGES or not spec.additional_prompts:
+        return []
+    limit = f"prompts times image_count must be at most {MAX_IMAGES}, got {pictures}"
+    return [Violation("spec.additional_prompts", limit)]
 
 
 def _seed(spec: pb.GenerationSpec) -> list[Violation]:

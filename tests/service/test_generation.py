@@ -101,6 +101,31 @@ async def test_an_identity_is_drawn(studio: Gateway, bundle: Path, photo: bytes)
         assert b"ann" not in image.data
 
 
+async def test_several_prompts_are_drawn_at_once(studio: Gateway, photo: bytes) -> None:
+    async with studio.stubs() as stubs:
+        await stubs.finished(await stubs.train(photo, "many", seed=3))
+        bound = {"many": "identities/many"}
+        prompts = ["a photo of <many>", "a dog", "<many> and a car"]
+        wanted = spec(
+            prompts[0], additional_prompts=prompts[1:], identities=bound, image_count=2, steps=2
+        )
+        images, steps = [], []
+        request = pb.StreamGenerateRequest(spec=wanted)
+        async for event in stubs.generation.StreamGenerate(request):
+            if event.HasField("image"):
+                images.append(event.image)
+            else:
+                steps.append((event.progress.step, event.progress.total_steps))
+        images.sort(key=lambda image: int(image.index))
+        assert [(each.index, each.prompt_index, each.seed) for each in images] == [
+            (index, index // 2, 5 + index % 2) for index in range(6)
+        ]
+        assert steps == sorted(steps)
+        assert steps[-1] == (12, 12)
+        (alone,) = await draw(stubs, spec(prompts[2], identities=bound, seed=6, steps=2))
+        assert np.abs(pixels(alone).astype(int) - pixels(images[5])).max() <= 1
+
+
 async def test_an_identity_without_stages_is_the_same_in_all(
     bundle: Path, triton: TritonServer, start_gateway: Start, photo: bytes
 ) -> None:

@@ -137,6 +137,17 @@ async def test_a_noun_that_is_no_token_of_the_model_is_refused(gateway: Gateway)
             "spec.identities['a b']",
             "the key can't be a placeholder",
         ),
+        ({"additional_prompts": [" "]}, "spec.additional_prompts[0]", "is empty"),
+        (
+            {"additional_prompts": ["<ann>"]},
+            "spec.additional_prompts[0]",
+            "placeholder <ann> is not bound",
+        ),
+        (
+            {"additional_prompts": ["a", "b"], "image_count": 6},
+            "spec.additional_prompts",
+            "prompts times image_count must be at most 16, got 18",
+        ),
         ({"negative_prompt": "<ann>"}, "spec.negative_prompt", "placeholders are not allowed"),
         ({"negative_prompt": "a " * 100}, "spec.negative_prompt", "the text window holds 75"),
         ({"image_count": 0}, "spec.image_count", "must be 1 to 16, got 0"),
