@@ -1,6 +1,7 @@
 """Puts the gateway together and runs it until it is told to stop."""
 
 import asyncio
+import contextlib
 import fcntl
 import signal
 import uuid
@@ -55,6 +56,10 @@ from service.transfer import Transfer
 from service.watchdog import Watchdog
 
 log = structlog.get_logger()
+
+
+FINISH_SECONDS = 10.0
+"""How long cancellations and erasures may go on when all calls have ended."""
 
 
 class GatewayDownError(RuntimeError):
@@ -142,6 +147,7 @@ async def run(settings: Settings) -> None:
             ),
             Authenticator(settings.auth, ApiKeys(ApiKeyStore(database))),
             metrics,
+            settings.calls,
         )
         await tidying.sweep()
         try:
@@ -170,7 +176,9 @@ async def run(settings: Settings) -> None:
         await asyncio.gather(
             *background, server.stop(settings.drain_seconds), return_exceptions=True
         )
-        await trainings.finish()
+        with contextlib.suppress(TimeoutError):  # the next sweep finishes what is left
+            async with asyncio.timeout(FINISH_SECONDS):
+                await trainings.finish()
         log.info("stopped")
         for task in failed:
             if (broken := task.exception()) is not None:

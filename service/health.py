@@ -13,8 +13,15 @@ from service.sampler_client import SamplerClient
 from service.store import Database
 from service.watchdog import Watchdog
 
-IDENTITY_SERVICE = "likeness.v1.IdentityService"
 GENERATION_SERVICE = "likeness.v1.GenerationService"
+PROVENANCE_SERVICE = "likeness.v1.ProvenanceService"
+SERVICES = (
+    "",
+    "likeness.v1.IdentityService",
+    "google.longrunning.Operations",
+    GENERATION_SERVICE,
+    PROVENANCE_SERVICE,
+)
 WATCH_SECONDS = 1.0
 PROBE_SECONDS = 5.0
 """How long the database may take for a write before it counts as away."""
@@ -66,9 +73,11 @@ class Readiness:
         Raises:
             NotFoundError: there is no such service.
         """
-        if service not in ("", IDENTITY_SERVICE, GENERATION_SERVICE):
+        if service not in SERVICES:
             raise NotFoundError("grpc.health.v1/Service", service)
-        if self._stopping or not await self.store():
+        if self._stopping or service == PROVENANCE_SERVICE:
+            return not self._stopping  # it stands on nothing else
+        if not await self.store():
             return False
         return service != GENERATION_SERVICE or await self.triton()
 

@@ -16,6 +16,7 @@ from likeness.v1 import (
     provenance_service_pb2_grpc,
 )
 from service.auth import Authenticator
+from service.deadlines import DeadlineInterceptor
 from service.generation import GenerationService
 from service.health import HealthService
 from service.identities import IdentityService
@@ -24,15 +25,7 @@ from service.metrics import Metrics
 from service.operations import OperationsService
 from service.provenance import ProvenanceService
 from service.rules import RulesInterceptor
-
-MAX_REQUEST_BYTES = 20 * 2**20
-"""An image of 16 MiB, with room."""
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.so_reuseport", 0),  # a second gateway on the same port is a mistake
-)
+from service.settings import CallSettings
 
 
 @dataclass(frozen=True)
@@ -47,12 +40,16 @@ class Services:
 
 
 def make_server(
-    services: Services, authenticator: Authenticator, metrics: Metrics
+    services: Services, authenticator: Authenticator, metrics: Metrics, calls: CallSettings
 ) -> grpc.aio.Server:
     """The server, with reflection, listening nowhere yet."""
     rules = RulesInterceptor({**services.identities.further, **services.generation.further})
     outer = RpcInterceptor(authenticator, metrics)
-    server = grpc.aio.server(interceptors=[outer, rules], options=_OPTIONS)
+    server = grpc.aio.server(
+        interceptors=[outer, DeadlineInterceptor(calls.default_seconds), rules],
+        options=_options(calls),
+        maximum_concurrent_rpcs=calls.concurrent,
+    )
     identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(services.identities, server)
     generation_service_pb2_grpc.add_GenerationServiceServicer_to_server(services.generation, server)
     provenance_service_pb2_grpc.add_ProvenanceServiceServicer_to_server(services.provenance, server)
@@ -70,3 +67,16 @@ def make_server(
     ]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
     return server
+
+
+def _options(calls: CallSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", calls.max_request_bytes),
+        ("grpc.max_send_message_length", calls.max_response_bytes),
+        ("grpc.max_concurrent_streams", calls.concurrent_per_connection),
+        ("grpc.keepalive_time_ms", round(calls.keepalive_seconds * 1000)),
+        ("grpc.keepalive_timeout_ms", round(calls.keepalive_timeout_seconds * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(calls.min_ping_seconds * 1000)),
+        ("grpc.so_reuseport", 0),  # a second gateway on the same port is a mistake
+    ]

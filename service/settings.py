@@ -150,6 +150,38 @@ class GenerationSettings(BaseModel):
     )
 
 
+class CallSettings(BaseModel):
+    """Limits of calls and connections; docs/api.md tells callers of them."""
+
+    default_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Deadline of a call that brings none; streams, `Generate` and `WaitOperation` "
+        "end of their own accord.",
+    )
+    concurrent: int = Field(
+        default=2000, ge=1, description="Calls at a time; others get RESOURCE_EXHAUSTED."
+    )
+    concurrent_per_connection: int = Field(
+        default=1000, ge=1, description="Calls at a time on one connection; others wait."
+    )
+    max_request_bytes: int = Field(
+        default=20 * 2**20, ge=2**20, description="Largest request: an image of 16 MiB, with room."
+    )
+    max_response_bytes: int = Field(
+        default=256 * 2**20, ge=2**20, description="Largest answer: 16 pictures of 2048 px."
+    )
+    keepalive_seconds: float = Field(
+        default=60.0, ge=1, description="Silence after which the gateway asks for a sign of life."
+    )
+    keepalive_timeout_seconds: float = Field(
+        default=20.0, ge=1, description="How long it waits for one before it hangs up."
+    )
+    min_ping_seconds: float = Field(
+        default=10.0, ge=0, description="Callers that ping more often are cut off."
+    )
+
+
 class ProvenanceSettings(BaseModel):
     """What makes pictures known as the service's own; see docs/provenance.md."""
 
@@ -201,6 +233,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=20.0, ge=0, description="At shutdown, how long calls in flight may take to finish."
     )
+    calls: CallSettings = Field(default_factory=CallSettings)
     tls: TlsSettings = Field(default_factory=TlsSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
