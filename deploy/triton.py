@@ -90,7 +90,7 @@ def command(bundle: Path, ports: Ports, cache: Path) -> list[str]:
         f"--metrics-port={ports.metrics}",
         f"--exit-timeout-secs={EXIT_SECONDS}",
         "--allow-gpu-metrics=false",
-        *_tracing(),
+        *tracing_options(),
     ]
 
 
@@ -112,7 +112,7 @@ def environment(threads: int = 0) -> dict[str, str]:
     }
 
 
-def _tracing() -> list[str]:
+def tracing_options() -> list[str]:
     """Options that let the server go on with its callers' traces, if there is a collector."""
     if not (endpoint := os.environ.get(ENDPOINT)):
         return []

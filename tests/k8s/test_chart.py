@@ -13,7 +13,10 @@ from tests.k8s.conftest import CHART, PROFILES, Manifest, helm, render
 
 KUBERNETES = ("1.30", "1.34", "1.37")
 OF_OPERATORS = {"ray.io/v1", "monitoring.coreos.com/v1"}
-FREE_MAPS = {"annotations", "environment", "labels", "limits", "nodeSelector", "requests"}
+FREE_MAPS = {
+    *("annotations", "dashboardLabels", "environment", "labels", "limits", "nodeSelector"),
+    *("requests", "tenants"),
+}
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -50,6 +50,7 @@
 - name: HF_HUB_OFFLINE  # the export has downloaded it
   value: "1"
 {{ include "likeness.hub" . }}
+{{- include "likeness.tracing" . }}
 {{- range $name, $value := .Values.gateway.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}

@@ -124,3 +124,15 @@ envFrom:
   | replace "job='likeness-triton'" (printf "job='%s-triton',namespace='%s'" $name $namespace)
   | replace "docs/runbooks" (trimSuffix "/" $values.runbooks) }}
 {{- end }}
+
+{{/* Where traces go, in OpenTelemetry's own variables. */}}
+{{- define "likeness.tracing" }}
+{{- with .Values.tracing.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ $.Values.tracing.share | quote }}
+{{- end }}
+{{- end }}

@@ -7,6 +7,7 @@
   value: /tmp
 - name: RAY_USAGE_STATS_ENABLED
   value: "0"
+{{- include "likeness.tracing" . }}
 {{- end }}
 
 {{/* Whether Ray's control service answers: what KubeRay would ask needs wget and Ray's dashboard. */}}
