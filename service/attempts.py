@@ -10,13 +10,14 @@ import grpc
 import structlog
 
 from identity import ArtifactError, Identity, digest
-from service.blobs import BlobStore, artifact_key, source_key
+from service.blobs import BlobStore, artifact_key
 from service.errors import DataLossError, GatewayError, UnavailableError
 from service.events import TrainingEvents
 from service.jobs import AttemptFailedError, InputRefusedError, Job, JobBackend, WorkerBusyError
 from service.logs import fault
 from service.metrics import Metrics
 from service.settings import JobSettings
+from service.sources import SourceImages
 from service.store import (
     Failure,
     JobStore,
@@ -54,13 +55,15 @@ class Attempts:
         jobs: JobStore,
         operations: OperationStore,
         blobs: BlobStore,
+        sources: SourceImages,
         backend: JobBackend,
         events: TrainingEvents,
         tidying: Tidying,
         metrics: Metrics,
         settings: JobSettings,
     ) -> None:
-        self._jobs, self._operations, self._blobs = jobs, operations, blobs
+        self._jobs, self._operations = jobs, operations
+        self._blobs, self._sources = blobs, sources
         self._backend, self._events, self._tidying = backend, events, tidying
         self._metrics, self._settings = metrics, settings
 
@@ -109,7 +112,7 @@ class Attempts:
         # A cancellation between the claim and now found no attempt to stop.
         if not await self._jobs.holds(operation.uid, operation.attempt):
             raise _OvertakenError
-        image = await self._blobs.get(source_key(identity.uid), operation.image_digest)
+        image = await self._sources.get(identity.uid, operation.image_digest)
         self._events.publish(training)
         job = Job(
             operation.uid,

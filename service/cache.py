@@ -48,6 +48,11 @@ class IdentityCache:
         self._keep(record.uid, identity)
         return identity
 
+    @property
+    def uids(self) -> list[str]:
+        """Those of the identities that are kept."""
+        return list(self._entries)
+
     def forget(self, uid: str) -> None:
         """Drops an identity."""
         if (entry := self._entries.pop(uid, None)) is not None:

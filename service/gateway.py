@@ -24,6 +24,7 @@ from service.cache import IdentityCache
 from service.credentials import CertificateError
 from service.dispatcher import Dispatcher
 from service.drawing import Drawing
+from service.encryption import LocalKeys
 from service.errors import UnavailableError
 from service.events import TrainingEvents
 from service.following import follow
@@ -42,8 +43,10 @@ from service.provenance import Provenance, ProvenanceService
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
+from service.sources import SourceImages
 from service.store import (
     ApiKeyStore,
+    ConsentStore,
     Database,
     IdentityStore,
     JobStore,
@@ -105,16 +108,18 @@ async def run(settings: Settings) -> None:
         decoder = ImageDecoder()
         stack.push_async_callback(decoder.close)
         events = TrainingEvents()
-        tidying = Tidying(identities, operations, blobs, backend, cache)
+        privacy = settings.privacy
+        sources = SourceImages(blobs, LocalKeys(privacy.keys), bool(privacy.keys))
+        tidying = Tidying(identities, operations, blobs, backend, cache, privacy.retention)
         attempts = Attempts(
-            jobs, operations, blobs, backend, events, tidying, metrics, settings.jobs
+            jobs, operations, blobs, sources, backend, events, tidying, metrics, settings.jobs
         )
         dispatcher = Dispatcher(jobs, attempts, metrics, settings.jobs)
         leadership = Leadership(LeadershipStore(database), name, metrics)
         trainings = Trainings(
             identities,
             operations,
-            blobs,
+            sources,
             dispatcher,
             events,
             tidying,
@@ -128,11 +133,13 @@ async def run(settings: Settings) -> None:
                 identities=IdentityService(
                     identities,
                     operations,
+                    ConsentStore(database),
                     trainings,
                     events,
                     bundles,
                     decoder,
                     Transfer(identities, blobs, bundles),
+                    privacy.require_consent,
                 ),
                 generation=GenerationService(
                     Planner(identities, cache, bundles, decoder, settings.generation),

@@ -15,7 +15,7 @@ from service.decoding import ImageRefusedError
 from service.errors import InvalidRequestError, NotFoundError, Violation
 from service.events import TrainingEvents
 from service.images import ImageDecoder
-from service.messages import identity_message, operation_message, watch_message
+from service.messages import consent_message, identity_message, operation_message, watch_message
 from service.names import (
     IDENTITY_TYPE,
     OPERATION_TYPE,
@@ -23,7 +23,7 @@ from service.names import (
     parse_operation_name,
 )
 from service.rules import Further
-from service.store import IdentityStore, OperationStore, PageTokenError
+from service.store import ConsentStore, IdentityStore, OperationStore, PageTokenError
 from service.trainings import Trainings
 from service.transfer import Transfer
 from service.validation import class_noun_violations, page_size
@@ -36,15 +36,18 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         self,
         identities: IdentityStore,
         operations: OperationStore,
+        consents: ConsentStore,
         trainings: Trainings,
         events: TrainingEvents,
         bundles: BundleSource,
         decoder: ImageDecoder,
         transfer: Transfer,
+        require_consent: bool,
     ) -> None:
-        self._identities, self._operations = identities, operations
+        self._identities, self._operations, self._consents = identities, operations, consents
         self._trainings, self._events, self._bundles = trainings, events, bundles
         self._decoder, self._transfer = decoder, transfer
+        self._require_consent = require_consent
 
     @property
     def further(self) -> Mapping[type[Message], Further]:
@@ -64,6 +67,8 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         """The cleaned image, and what is wrong with the request besides broken rules."""
         bundle = await self._bundles.find()
         violations = class_noun_violations(request.class_noun, bundle.tokenizer if bundle else None)
+        if self._require_consent and not request.HasField("consent"):
+            violations.append(Violation("consent", "is required by this service"))
         try:
             return await self._decoder.clean_png(request.image), violations
         except ImageRefusedError as error:
@@ -105,7 +110,8 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         record = await self._identities.get(caller().tenant, identity_id)
         if record is None:
             raise NotFoundError(IDENTITY_TYPE, request.name)
-        return pb.GetIdentityResponse(identity=identity_message(record))
+        consent = consent_message(await self._consents.of(record.uid))
+        return pb.GetIdentityResponse(identity=identity_message(record), consent=consent)
 
     async def ListIdentities(
         self, request: pb.ListIdentitiesRequest, _context: Context

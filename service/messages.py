@@ -8,6 +8,7 @@ from likeness.v1 import identity_service_pb2 as pb
 from service.errors import DOMAIN
 from service.names import identity_name, operation_name
 from service.store import (
+    Consent,
     IdentityRecord,
     IdentityState,
     OperationRecord,
@@ -45,6 +46,18 @@ def identity_message(record: IdentityRecord) -> pb.Identity:
         ready_time=_timestamp(record.ready_time),
         error=_failure(record),
         etag=record.etag,
+    )
+
+
+def consent_message(consent: Consent | None) -> pb.Consent | None:
+    """A consent, if there is one."""
+    if consent is None:
+        return None
+    return pb.Consent(
+        given_by=consent.given_by,
+        given_time=_timestamp(consent.given_time),
+        purpose=consent.purpose,
+        recorded_by=consent.recorded_by,
     )
 
 

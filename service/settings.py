@@ -2,6 +2,8 @@
 capitals, nested groups joined by two underscores, such as ``LIKENESS_JOBS__WORK_DIR``.
 """
 
+import base64
+import binascii
 import ipaddress
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.auth.settings import AuthSettings, TlsSettings
+from service.encryption import KEY_BYTES
 from service.logs import Level
 
 HOME = Path(".likeness")
@@ -210,6 +213,50 @@ class ProvenanceSettings(BaseModel):
         return self
 
 
+class RetentionSettings(BaseModel):
+    """When identities are erased unasked; source images never outlive their training."""
+
+    ready_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="Days from its request on that one stays; unset: for good.",
+    )
+    failed_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="The same if its training failed.",
+    )
+
+
+def _encryption_key(key: SecretStr) -> SecretStr:
+    try:
+        size = len(base64.b64decode(key.get_secret_value(), validate=True))
+    except binascii.Error:
+        size = 0
+    if size != KEY_BYTES:
+        raise ValueError(f"must be {KEY_BYTES} bytes in base64")
+    return key
+
+
+class PrivacySettings(BaseModel):
+    """What is known of the people whom identities show, and for how long; see docs/privacy.md."""
+
+    require_consent: bool = Field(
+        default=False, description="Whether `TrainIdentity` is refused without a consent."
+    )
+    encryption_keys: tuple[Annotated[SecretStr, AfterValidator(_encryption_key)], ...] = Field(
+        default=(),
+        description="Keys of source images at rest, as a JSON list: 32 bytes each in base64. The "
+        "first one encrypts, all decrypt. Empty: images are not encrypted.",
+    )
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The encryption keys as they are."""
+        return [base64.b64decode(key.get_secret_value()) for key in self.encryption_keys]
+
+
 class Settings(BaseSettings):
     """Settings of the gateway process."""
 
@@ -242,6 +289,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = Field(default_factory=JobSettings)
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
     provenance: ProvenanceSettings = Field(default_factory=ProvenanceSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
 
     @model_validator(mode="after")
     def _trusted(self) -> "Settings":

@@ -13,16 +13,19 @@ from service.blobs import SOURCES, BlobStore
 from service.cache import IdentityCache
 from service.errors import UnavailableError
 from service.jobs import JobBackend
+from service.settings import RetentionSettings
 from service.store import (
     IdentityRecord,
     IdentityState,
     IdentityStore,
     OperationStore,
     Training,
+    now,
 )
 
 log = structlog.get_logger()
 
+DAY = 24 * 3600 * 10**6
 
 ACCEPTANCE_SECONDS = 300.0
 """A source image so old without a row belongs to a request that will never be accepted."""
@@ -40,9 +43,11 @@ class Tidying:
         blobs: BlobStore,
         backend: JobBackend,
         cache: IdentityCache,
+        retention: RetentionSettings,
     ) -> None:
         self._identities, self._operations = identities, operations
         self._blobs, self._backend, self._cache = blobs, backend, cache
+        self._retention = retention
 
     async def tidy(self, training: Training) -> None:
         """Erases the source image, the checkpoints and unpublished artifacts of a training.
@@ -60,9 +65,11 @@ class Tidying:
     async def erase(self, identity: IdentityRecord) -> None:
         """Erases an identity whose deletion has begun; nothing of it trains any more."""
         self._cache.forget(identity.uid)
+        for uid in await self._operations.uids_of(identity.uid):
+            await self._backend.forget(uid)
         await self._blobs.erase_artifacts(identity.uid)
         await self._blobs.erase_source(identity.uid)
-        await self._identities.end_deletion(identity.uid)
+        await self._identities.end_deletion(identity)
         self._cache.forget(identity.uid)  # a request under way may have read it once more
 
     async def run(self) -> None:
@@ -73,9 +80,18 @@ class Tidying:
                 await self.sweep()
 
     async def sweep(self) -> None:
-        """Finishes what a crash of any gateway interrupted."""
+        """Finishes what a crash of any gateway interrupted, and begins what is due by now."""
+        for state, days in (
+            (IdentityState.READY, self._retention.ready_days),
+            (IdentityState.FAILED, self._retention.failed_days),
+        ):
+            if days is not None:
+                await self._identities.expire(state, now() - round(days * DAY))
         for identity in await self._identities.in_state(IdentityState.DELETING):
             await self.erase(identity)
+        for uid in self._cache.uids:
+            if await self._identities.get_by_uid(uid) is None:  # erased by another gateway
+                self._cache.forget(uid)
         forsaken = await self._blobs.list(SOURCES, ACCEPTANCE_SECONDS)
         for key in await self._blobs.list(SOURCES):
             uid = key.removeprefix(SOURCES)

@@ -10,7 +10,6 @@ import structlog
 
 from identity import digest
 from likeness.v1 import identity_service_pb2 as pb
-from service.blobs import BlobStore, source_key
 from service.caller import caller
 from service.dispatcher import Dispatcher
 from service.errors import (
@@ -23,7 +22,9 @@ from service.errors import (
 from service.events import TrainingEvents
 from service.metrics import Metrics
 from service.names import IDENTITY_TYPE, OPERATION_TYPE, identity_name, operation_name
+from service.sources import SourceImages
 from service.store import (
+    Consent,
     EtagMismatchError,
     Failure,
     IdentityRecord,
@@ -50,7 +51,7 @@ class Trainings:
         self,
         identities: IdentityStore,
         operations: OperationStore,
-        blobs: BlobStore,
+        sources: SourceImages,
         dispatcher: Dispatcher,
         events: TrainingEvents,
         tidying: Tidying,
@@ -58,7 +59,7 @@ class Trainings:
         queue_limit: int,
     ) -> None:
         self._queue_limit = queue_limit
-        self._identities, self._operations, self._blobs = identities, operations, blobs
+        self._identities, self._operations, self._sources = identities, operations, sources
         self._dispatcher, self._events = dispatcher, events
         self._tidying, self._metrics = tidying, metrics
         self._finishing: set[asyncio.Task[None]] = set()
@@ -101,11 +102,12 @@ class Trainings:
             deadline=now() + request.timeout.ToMicroseconds()
             if request.HasField("timeout")
             else None,
+            consent=_consent(request),
         )
-        await self._blobs.put(source_key(new.identity_uid), image)
+        await self._sources.put(new.identity_uid, image)
         created = await self._operations.create(new)
         if created is None:  # a call at the same time was quicker
-            await self._blobs.erase_source(new.identity_uid)
+            await self._sources.erase(new.identity_uid)
             return await self._known_after_all(request_id, payload, identity_id)
         self._metrics.asked(new.tenant, "training")
         log.info("training_queued", operation=created.operation.uid, identity=new.identity_uid)
@@ -201,6 +203,14 @@ class Trainings:
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
         await asyncio.shield(task)
+
+
+def _consent(request: pb.TrainIdentityRequest) -> Consent | None:
+    if not request.HasField("consent"):
+        return None
+    consent = request.consent
+    given = consent.given_time.ToMicroseconds()
+    return Consent(consent.given_by, given, consent.purpose, caller().subject)
 
 
 def payload_digest(request: pb.TrainIdentityRequest) -> str:

@@ -1,6 +1,7 @@
 """The gateway's database: identities and training operations."""
 
 from service.store.api_keys import ApiKey, ApiKeyStore
+from service.store.consents import Consent, ConsentStore
 from service.store.database import Database
 from service.store.filters import FilterError, OperationFilter
 from service.store.identities import EtagMismatchError, IdentityStore
@@ -22,6 +23,8 @@ from service.store.records import (
 __all__ = [
     "ApiKey",
     "ApiKeyStore",
+    "Consent",
+    "ConsentStore",
     "Database",
     "EtagMismatchError",
     "Failure",

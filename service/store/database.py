@@ -82,6 +82,12 @@ class Database:
         async with self.write() as connection:
             await connection.execute(update(tables.heartbeats).values(time=now()))
 
+    async def scrub(self) -> None:
+        """Leaves nothing of erased rows in SQLite's log; PostgreSQL vacuums by itself."""
+        if self._engine.dialect.name == "sqlite":
+            async with self.read() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._engine.dispose()
@@ -135,7 +141,7 @@ def _engine(url: str) -> AsyncEngine:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -3,14 +3,14 @@
 from collections.abc import Collection
 from dataclasses import asdict, replace
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
-from service.store.records import IdentityRecord, IdentityState
+from service.store.records import IdentityRecord, IdentityState, now
 from service.store.rows import identity
-from service.store.tables import identities
+from service.store.tables import identities, tombstones
 
 
 class EtagMismatchError(Exception):
@@ -94,7 +94,24 @@ class IdentityStore:
             await connection.execute(hidden.values(state=IdentityState.DELETING))
         return replace(record, state=IdentityState.DELETING)
 
-    async def end_deletion(self, uid: str) -> None:
-        """Removes the row and with it the identity's operations."""
+    async def expire(self, state: IdentityState, before: int) -> None:
+        """Begins the deletion of those of a state that are older, in microseconds since 1970."""
+        old = and_(identities.c.state == state, identities.c.create_time < before)
         async with self._database.write() as connection:
-            await connection.execute(delete(identities).where(identities.c.uid == uid))
+            await connection.execute(
+                update(identities).where(old).values(state=IdentityState.DELETING)
+            )
+
+    async def end_deletion(self, record: IdentityRecord) -> None:
+        """Removes the row, and with it operations and consent; a tombstone stays."""
+        async with self._database.write() as connection:
+            gone = delete(identities).where(identities.c.uid == record.uid)
+            if (await connection.execute(gone)).rowcount:
+                tombstone = {
+                    "identity_uid": record.uid,
+                    "tenant": record.tenant,
+                    "create_time": record.create_time,
+                    "erase_time": now(),
+                }
+                await connection.execute(insert(tombstones).values(tombstone))
+        await self._database.scrub()

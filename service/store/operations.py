@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.caller import DEFAULT_TENANT
+from service.store.consents import Consent, record
 from service.store.database import Database
 from service.store.filters import OperationFilter
 from service.store.paging import Page, after, page_of
@@ -43,6 +44,7 @@ class NewTraining:
         previews: pictures to show on the way.
         deadline: microseconds since 1970; None without one.
         traceparent: of the call that asks for it, if that is traced.
+        consent: on whose word; None without one.
     """
 
     identity_uid: str
@@ -58,6 +60,7 @@ class NewTraining:
     previews: int = 0
     deadline: int | None = None
     traceparent: str = ""
+    consent: Consent | None = None
 
 
 class OperationStore:
@@ -121,6 +124,8 @@ class OperationStore:
                 )
                 await connection.execute(insert(identities).values(identity))
                 await connection.execute(insert(operations).values(operation))
+                if new.consent is not None:
+                    await record(connection, new.identity_uid, new.consent)
         except IntegrityError:
             return None
         return await self.get(str(operation["uid"]))
@@ -167,6 +172,12 @@ class OperationStore:
             rows = await self._placed(connection, found)
         places = [(row.operation.create_time, row.operation.uid) for row in rows]
         return page_of(rows, places, size)
+
+    async def uids_of(self, identity_uid: str) -> list[str]:
+        """Uids of all operations that an identity has had."""
+        statement = select(operations.c.uid).where(operations.c.identity_uid == identity_uid)
+        async with self._database.read() as connection:
+            return [str(uid) for uid in await connection.scalars(statement)]
 
     async def active_of(self, identity_uid: str) -> Training | None:
         """The operation under way that learns an identity."""

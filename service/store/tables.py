@@ -68,6 +68,25 @@ identities = Table(
     Index(None, "tenant", "create_time", "uid"),
 )
 
+consents = Table(
+    "consents",
+    metadata,
+    Column("identity_uid", ForeignKey("identities.uid", ondelete="CASCADE"), primary_key=True),
+    Column("given_by", String(128), nullable=False),  # who consented
+    Column("given_time", BigInteger, nullable=False),  # when
+    Column("purpose", String(256), nullable=False),  # to what
+    Column("recorded_by", String(256), nullable=False),  # the caller
+)
+
+tombstones = Table(  # of identities that were erased: nothing that says whom they showed
+    "tombstones",
+    metadata,
+    Column("identity_uid", String(36), primary_key=True),
+    Column("tenant", String(128), nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    Column("erase_time", BigInteger, nullable=False),
+)
+
 operations = Table(
     "operations",
     metadata,

@@ -57,8 +57,20 @@ class Identity(_message.Message):
     etag: str
     def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., state: _Optional[_Union[Identity.State, str]] = ..., class_noun: _Optional[str] = ..., base_model_digest: _Optional[str] = ..., stage_count: _Optional[int] = ..., token_width: _Optional[int] = ..., artifact_digest: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
 
+class Consent(_message.Message):
+    __slots__ = ("given_by", "given_time", "purpose", "recorded_by")
+    GIVEN_BY_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_BY_FIELD_NUMBER: _ClassVar[int]
+    given_by: str
+    given_time: _timestamp_pb2.Timestamp
+    purpose: str
+    recorded_by: str
+    def __init__(self, given_by: _Optional[str] = ..., given_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., purpose: _Optional[str] = ..., recorded_by: _Optional[str] = ...) -> None: ...
+
 class TrainIdentityRequest(_message.Message):
-    __slots__ = ("identity_id", "image", "class_noun", "preset", "seed", "request_id", "preview_count", "timeout")
+    __slots__ = ("identity_id", "image", "class_noun", "preset", "seed", "request_id", "preview_count", "timeout", "consent")
     IDENTITY_ID_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     CLASS_NOUN_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +79,7 @@ class TrainIdentityRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PREVIEW_COUNT_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
     identity_id: str
     image: bytes
     class_noun: str
@@ -75,7 +88,8 @@ class TrainIdentityRequest(_message.Message):
     request_id: str
     preview_count: int
     timeout: _duration_pb2.Duration
-    def __init__(self, identity_id: _Optional[str] = ..., image: _Optional[bytes] = ..., class_noun: _Optional[str] = ..., preset: _Optional[str] = ..., seed: _Optional[int] = ..., request_id: _Optional[str] = ..., preview_count: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    consent: Consent
+    def __init__(self, identity_id: _Optional[str] = ..., image: _Optional[bytes] = ..., class_noun: _Optional[str] = ..., preset: _Optional[str] = ..., seed: _Optional[int] = ..., request_id: _Optional[str] = ..., preview_count: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ...) -> None: ...
 
 class TrainIdentityResponse(_message.Message):
     __slots__ = ("identity",)
@@ -158,10 +172,12 @@ class GetIdentityRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class GetIdentityResponse(_message.Message):
-    __slots__ = ("identity",)
+    __slots__ = ("identity", "consent")
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
     identity: Identity
-    def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ...) -> None: ...
+    consent: Consent
+    def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ...) -> None: ...
 
 class ListIdentitiesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "read_mask")
