@@ -60,7 +60,8 @@ class TritonPythonModel:
         self._token_embeddings = np.load(directory / "token_embeddings.npy")
         self._schedulers = Schedulers(json.loads((directory / "scheduler.json").read_text()))
         self._engine = BlockingEngine()
-        cache = ByteCache(SamplerSettings().conditioning_cache_bytes)
+        settings = SamplerSettings()
+        cache = ByteCache(settings.conditioning_cache_bytes, settings.conditioning_cache_seconds)
         self._cache = cache
 
     def execute(self, requests: list[Any]) -> list[Any]:

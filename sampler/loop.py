@@ -65,7 +65,8 @@ class Sampler:
         # A config that can't be read fails here and not in a request.
         self._schedulers = Schedulers(tables.scheduler_config)
         self.statistics = Statistics(
-            cache=ByteCache(settings.conditioning_cache_bytes), max_rows=bundle.max_rows
+            cache=ByteCache(settings.conditioning_cache_bytes, settings.conditioning_cache_seconds),
+            max_rows=bundle.max_rows,
         )
         self._bundle, self._tables, self._engine = bundle, tables, engine
         self._max_waiting, self._changed = settings.max_waiting, changed

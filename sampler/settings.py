@@ -12,10 +12,12 @@ class SamplerSettings:
     Attributes:
         max_waiting: requests of one tenant that may wait for their first step.
         conditioning_cache_bytes: memory for encoded prompts; 0 switches the cache off.
+        conditioning_cache_seconds: after which an encoded prompt that nobody uses is erased.
     """
 
     max_waiting: int = 64
     conditioning_cache_bytes: int = 256 * 2**20
+    conditioning_cache_seconds: int = 300
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "SamplerSettings":
@@ -27,6 +29,7 @@ class SamplerSettings:
         return cls(
             _whole(environment, "max_waiting", 1, cls.max_waiting),
             _whole(environment, "conditioning_cache_bytes", 0, cls.conditioning_cache_bytes),
+            _whole(environment, "conditioning_cache_seconds", 1, cls.conditioning_cache_seconds),
         )
 
 

@@ -13,8 +13,9 @@ def test_reads_the_environment() -> None:
     environment = {
         "LIKENESS_SAMPLER_MAX_WAITING": "3",
         "LIKENESS_SAMPLER_CONDITIONING_CACHE_BYTES": "0",
+        "LIKENESS_SAMPLER_CONDITIONING_CACHE_SECONDS": "7",
     }
-    assert SamplerSettings.from_environment(environment) == SamplerSettings(3, 0)
+    assert SamplerSettings.from_environment(environment) == SamplerSettings(3, 0, 7)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", ""])
