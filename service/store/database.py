@@ -147,7 +147,7 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_isolation_level() != "AUTOCOMMIT":
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         # The write lock at once: a transaction that first reads could not be upgraded later.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

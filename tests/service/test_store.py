@@ -188,7 +188,7 @@ def test_pages_hold_every_lasting_row_once(
                 await operations.create(new(f"later-{len(pending)}"))
                 victim = f"identity-{pending.pop()}"
                 if (record := await identities.begin_deletion(DEFAULT_TENANT, victim)) is not None:
-                    await identities.end_deletion(record.uid)
+                    await identities.end_deletion(record)
                     gone.add(victim)
         assert len(set(seen)) == len(seen)
         assert set(names) - gone <= set(seen)

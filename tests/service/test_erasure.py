@@ -1,0 +1,176 @@
+"""Consent, erasure and encryption: what lies on disk about a person, and that it goes."""
+
+import base64
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from identity import digest
+from likeness.v1 import identity_service_pb2 as pb
+from service.blobs import BlobStore
+from service.decoding import clean_png
+from service.encryption import DamagedError, KeyMissingError, LocalKeys, seal, unseal
+from service.errors import DataLossError, UnavailableError
+from service.sources import SourceImages
+from tests.service.gateway import Gateway, scripted, violations
+from tests.service.scripted_trainer import artifact
+
+NAME, WHO, PURPOSE = "xylophone", "Ann Example", "her birthday card"
+KEYS = [base64.b64encode(bytes([number] * 32)).decode() for number in (1, 2)]
+
+
+def consent() -> pb.Consent:
+    given = Timestamp(seconds=int(time.time()) - 3600)
+    return pb.Consent(given_by=WHO, given_time=given, purpose=PURPOSE)
+
+
+def places(gateway: Gateway, needle: bytes) -> list[str]:
+    """Files of a gateway that hold some bytes: database, its log, blobs, jobs, log."""
+    files = [path for path in gateway.home.rglob("*") if path.is_file()]
+    return sorted(
+        str(path.relative_to(gateway.home)) for path in files if needle in path.read_bytes()
+    )
+
+
+def marks(photo: bytes) -> dict[str, bytes]:
+    """Bytes by which what is stored of a person is known."""
+    tokens = artifact(0, "person", "sha256:" + "0" * 64, 5)
+    return {
+        "name": NAME.encode(),
+        "who": WHO.encode(),
+        "purpose": PURPOSE.encode(),
+        "image": clean_png(photo)[60:90],
+        "artifact": tokens[-64:-16],
+    }
+
+
+@pytest.mark.parametrize("plan", ["succeed", "stall", "refuse"])
+async def test_a_deleted_identity_leaves_nothing_but_a_tombstone(
+    start_gateway: Callable[..., Gateway], photo: bytes, plan: str
+) -> None:
+    gateway = start_gateway(**scripted(plan))
+    name = f"identities/{NAME}"
+    async with gateway.stubs() as stubs:
+        operation = await stubs.train(photo, NAME, consent=consent(), preview_count=1)
+        if plan == "stall":
+            await stubs.until_step(operation, 1)
+        else:
+            await stubs.finished(operation)
+        found = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name=name))
+        assert (found.consent.given_by, found.consent.recorded_by) == (WHO, "anyone")
+        lie = {what: places(gateway, mark) for what, mark in marks(photo).items()}
+        stored = {"name", "who", "purpose"}
+        stored |= {"succeed": {"artifact"}, "stall": {"image"}, "refuse": set()}[plan]
+        assert {what for what, where in lie.items() if where} == stored
+        await stubs.identities.DeleteIdentity(pb.DeleteIdentityRequest(name=name))
+        left = {what: places(gateway, mark) for what, mark in marks(photo).items()}
+        assert not any(left.values()), left
+        assert gateway.blobs() == gateway.work_dirs() == []
+    with contextlib.closing(sqlite3.connect(gateway.home / "likeness.db")) as database:
+        for table in ("identities", "operations", "consents"):
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+        ((uid, tenant, created, erased),) = database.execute("SELECT * FROM tombstones")
+    assert (uid, tenant) == (found.identity.uid, "default")
+    assert created < erased
+
+
+async def test_consent_is_asked_for_if_the_settings_say_so(
+    start_gateway: Callable[..., Gateway], photo: bytes
+) -> None:
+    gateway = start_gateway(PRIVACY__REQUIRE_CONSENT="true", **scripted("succeed"))
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(photo)
+        assert violations(caught.value) == {"consent": "is required by this service"}
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(photo, consent=pb.Consent(purpose="x" * 300))
+        assert set(violations(caught.value)) == {
+            "consent.given_by",
+            "consent.given_time",
+            "consent.purpose",
+        }
+        await stubs.finished(await stubs.train(photo, consent=consent()))
+    for told in (WHO, PURPOSE):
+        assert told not in gateway.log.read_text()
+        assert told not in gateway.metrics()
+
+
+async def test_old_identities_are_erased_when_their_time_is_over(
+    start_gateway: Callable[..., Gateway], photo: bytes
+) -> None:
+    gateway = start_gateway(**scripted("succeed;refuse"))
+    async with gateway.stubs() as stubs:
+        for seed, name in enumerate(("ready", "failed")):
+            await stubs.finished(await stubs.train(photo, name, seed=seed))
+    gateway.stop()
+    gateway.settings["PRIVACY__RETENTION__FAILED_DAYS"] = "0.0000001"
+    gateway.settings["PRIVACY__RETENTION__READY_DAYS"] = "1"
+    gateway.start()
+    async with gateway.stubs() as stubs:
+        left = await stubs.identities.ListIdentities(pb.ListIdentitiesRequest())
+        assert [identity.name for identity in left.identities] == ["identities/ready"]
+
+
+async def test_source_images_are_encrypted_with_the_first_key(
+    start_gateway: Callable[..., Gateway], photo: bytes
+) -> None:
+    gateway = start_gateway(
+        PRIVACY__ENCRYPTION_KEYS=f'["{KEYS[0]}", "{KEYS[1]}"]', **scripted("stall,succeed")
+    )
+    async with gateway.stubs() as stubs:
+        operation = await stubs.train(photo)
+        await stubs.until_step(operation, 1)
+        (blob,) = gateway.blobs()
+        assert blob.startswith("sources/")
+        assert (gateway.home / "blobs" / blob).read_bytes().startswith(b"LIKE1")
+    gateway.kill()
+    gateway.settings["PRIVACY__ENCRYPTION_KEYS"] = f'["{KEYS[1]}", "{KEYS[0]}"]'
+    gateway.start()  # with another first key the training goes on
+    async with gateway.stubs() as stubs:
+        assert (await stubs.finished(operation)).HasField("response")
+    assert not any(blob.startswith("sources/") for blob in gateway.blobs())
+    assert KEYS[0] not in gateway.log.read_text()
+
+
+async def test_an_image_is_read_by_who_has_its_key_alone(tmp_path: Path) -> None:
+    old, new = (base64.b64decode(key) for key in KEYS)
+    blobs = BlobStore(tmp_path.as_uri())
+    image = os.urandom(1000)
+
+    def sources(*keys: bytes) -> SourceImages:
+        return SourceImages(blobs, LocalKeys(keys), encrypted=bool(keys))
+
+    await sources(old).put("a", image)
+    await sources().put("plain", image)
+    assert await sources(new, old).get("a", digest(image)) == image
+    assert await sources(new).get("plain", digest(image)) == image  # from before there was a key
+    for keys in ((), (new,)):
+        with pytest.raises(UnavailableError) as caught:
+            await sources(*keys).get("a", digest(image))
+        assert caught.value.reason == "KEY_UNAVAILABLE"
+    (tmp_path / "sources" / "a").rename(tmp_path / "sources" / "b")
+    with pytest.raises(DataLossError, match="damaged"):
+        await sources(old).get("b", digest(image))
+    with pytest.raises(DataLossError, match="missing"):
+        await sources(old).get("a", digest(image))
+
+
+@given(st.binary(max_size=200), st.data())
+async def test_no_change_of_what_is_sealed_goes_unnoticed(data: bytes, draw: st.DataObject) -> None:
+    keys = LocalKeys([bytes(32)])
+    sealed = bytearray(await seal(data, "a", keys))
+    assert data not in sealed or len(data) < 8
+    assert await unseal(bytes(sealed), "a", keys) == data
+    at = draw.draw(st.integers(5, len(sealed) - 1))
+    sealed[at] ^= draw.draw(st.integers(1, 255))
+    with pytest.raises((DamagedError, KeyMissingError)):
+        await unseal(bytes(sealed), "a", keys)
