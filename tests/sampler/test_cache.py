@@ -17,7 +17,7 @@ async def test_what_is_idle_is_erased_without_being_asked_for() -> None:
             assert cache.get(b"used") is not None
             await asyncio.sleep(0.02)
         assert cache.get(b"used") is not None
-        while cache.bytes:
+        while cache.bytes:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert cache.get(b"used") is None
     cache.put(b"used", array)  # and begins anew
