@@ -16,9 +16,9 @@ from packaging.utils import canonicalize_name
 from tests.k8s.conftest import containers, pods, render
 
 RECIPES = sorted(Path("deploy/docker").glob("*.Dockerfile"))
-LIMIT = 480 * 10**6
-"""Bytes of the gateway's packages, half of them Ray's. As a registry keeps them, compressed, 447 MB
-were 148 MB when last looked at, to which the base image comes."""
+LIMIT = 560 * 10**6
+"""Bytes of the gateway's packages, more than a third of them Ray's. As a registry keeps them,
+compressed, 447 MB were 148 MB when last looked at, to which the base image comes."""
 
 
 def hadolint(recipe: Path) -> subprocess.CompletedProcess[str]:
