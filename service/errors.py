@@ -1,6 +1,7 @@
 """Errors, in the order in which a request meets them on its way through the gateway.
 
     authentication     UnauthenticatedError, PermissionDeniedError
+    quotas             QuotaExceededError
     validation         InvalidRequestError
     store              NotFoundError, AlreadyExistsError, FailedPreconditionError, AbortedError,
                        UnavailableError
@@ -172,6 +173,35 @@ class ResourceExhaustedError(_RetryError):
     """There is no room for the request now."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class QuotaExceededError(GatewayError):
+    """The caller's tenant uses as much as it may.
+
+    Args:
+        tenant: whose quota it is.
+        quota: `requests_per_second`, `generations`, `identities` or `image_bytes`.
+        limit: of the quota.
+        retry_seconds: when another try may succeed; None if something must be deleted first.
+    """
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(
+        self, tenant: str, quota: str, limit: float, retry_seconds: float | None = None
+    ) -> None:
+        self._violation = f"{quota}: at most {limit:g}"
+        super().__init__(f"the quota of the tenant is used up: {self._violation}", "QUOTA_EXCEEDED")
+        self._tenant, self._retry_seconds = tenant, retry_seconds
+
+    def details(self) -> list[Message]:
+        failure = error_details_pb2.QuotaFailure()
+        failure.violations.add(subject=f"tenants/{self._tenant}", description=self._violation)
+        if self._retry_seconds is None:
+            return [failure, *super().details()]
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(max(1, round(self._retry_seconds * 1000)))
+        return [failure, retry, *super().details()]
 
 
 class DeadlineExceededError(GatewayError):

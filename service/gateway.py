@@ -40,6 +40,7 @@ from service.metrics_server import serve
 from service.operations import OperationsService
 from service.planning import Planner
 from service.provenance import Provenance, ProvenanceService
+from service.quotas import Quotas
 from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
@@ -51,7 +52,9 @@ from service.store import (
     IdentityStore,
     JobStore,
     LeadershipStore,
+    Limits,
     OperationStore,
+    QuotaStore,
 )
 from service.tidying import Tidying
 from service.trainings import Trainings
@@ -98,7 +101,10 @@ async def run(settings: Settings) -> None:
         sampler = SamplerClient(settings.triton.url, settings.triton.probe_seconds)
         stack.push_async_callback(sampler.close)
         places = settings.jobs.workers * settings.jobs.group_size
-        identities, operations = IdentityStore(database), OperationStore(database, places)
+        limits = Limits(**settings.quotas.model_dump())
+        identities = IdentityStore(database, limits)
+        operations = OperationStore(database, places, limits)
+        quotas = Quotas(QuotaStore(database, limits))
         jobs = JobStore(database, settings.jobs.tenant_jobs)
         blobs = BlobStore(settings.blobs.url, metrics)
         backend = _backend(settings, blobs)
@@ -145,6 +151,7 @@ async def run(settings: Settings) -> None:
                     Planner(identities, cache, bundles, decoder, settings.generation),
                     Drawing(sampler, watchdog, metrics),
                     provenance,
+                    quotas,
                     metrics,
                     settings.generation,
                 ),
@@ -153,6 +160,7 @@ async def run(settings: Settings) -> None:
                 provenance=ProvenanceService(provenance, decoder),
             ),
             Authenticator(settings.auth, ApiKeys(ApiKeyStore(database))),
+            quotas,
             metrics,
             settings.calls,
         )

@@ -19,6 +19,7 @@ from service.metrics import Metrics
 from service.pictures import MIME_TYPE, Making, encode_preview
 from service.planning import Planner
 from service.provenance import Provenance
+from service.quotas import Quotas
 from service.rules import Further
 from service.sampler_events import SamplerImage, SamplerPreview, SamplerProgress
 from service.settings import GenerationSettings
@@ -36,11 +37,12 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         planner: Planner,
         drawing: Drawing,
         provenance: Provenance,
+        quotas: Quotas,
         metrics: Metrics,
         settings: GenerationSettings,
     ) -> None:
         self._planner, self._drawing, self._provenance = planner, drawing, provenance
-        self._metrics, self._settings = metrics, settings
+        self._quotas, self._metrics, self._settings = quotas, metrics, settings
 
     @property
     def further(self) -> Mapping[type[Message], Further]:
@@ -85,7 +87,8 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         tenant = caller().tenant
         self._metrics.asked(tenant, "generation")
         with self._measured() as progressed:
-            async with aclosing(draw_all(self._drawing, plan.requests, timeout)) as events:
+            place = self._quotas.generation(caller().tenant, timeout)
+            async with place, aclosing(draw_all(self._drawing, plan.requests, timeout)) as events:
                 async for event in events:
                     match event:
                         case SamplerProgress(step, total_steps, position):

@@ -1,5 +1,5 @@
-"""What surrounds every RPC of ours: callers are authenticated, errors become answers, calls are
-counted and logged.
+"""What surrounds every RPC of ours: callers are authenticated and kept to their quotas, errors
+become answers, calls are counted and logged.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from service.context import Context
 from service.errors import GatewayError
 from service.logs import fault
 from service.metrics import Metrics
+from service.quotas import Quotas
 from telemetry.exemplars import exemplar
 from telemetry.tracing import span
 
@@ -34,8 +35,8 @@ Around = Callable[[str, Context], AbstractAsyncContextManager[None]]
 class RpcInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of our services; health and reflection stay as they are."""
 
-    def __init__(self, authenticator: Authenticator, metrics: Metrics) -> None:
-        self._authenticator, self._metrics = authenticator, metrics
+    def __init__(self, authenticator: Authenticator, quotas: Quotas, metrics: Metrics) -> None:
+        self._authenticator, self._quotas, self._metrics = authenticator, quotas, metrics
 
     async def intercept_service(
         self,
@@ -58,7 +59,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         with span(method, _trace_of(context), SpanKind.SERVER) as traced:
             try:
                 async with _answering(context, outcome):
-                    set_caller(await self._authenticator.caller(context))
+                    found = await self._authenticator.caller(context)
+                    set_caller(found)
+                    await self._quotas.admit(found.tenant)
                     yield
             finally:
                 seconds = time.monotonic() - started

@@ -24,6 +24,7 @@ from service.interceptors import RpcInterceptor
 from service.metrics import Metrics
 from service.operations import OperationsService
 from service.provenance import ProvenanceService
+from service.quotas import Quotas
 from service.rules import RulesInterceptor
 from service.settings import CallSettings
 
@@ -40,11 +41,15 @@ class Services:
 
 
 def make_server(
-    services: Services, authenticator: Authenticator, metrics: Metrics, calls: CallSettings
+    services: Services,
+    authenticator: Authenticator,
+    quotas: Quotas,
+    metrics: Metrics,
+    calls: CallSettings,
 ) -> grpc.aio.Server:
     """The server, with reflection, listening nowhere yet."""
     rules = RulesInterceptor({**services.identities.further, **services.generation.further})
-    outer = RpcInterceptor(authenticator, metrics)
+    outer = RpcInterceptor(authenticator, quotas, metrics)
     server = grpc.aio.server(
         interceptors=[outer, DeadlineInterceptor(calls.default_seconds), rules],
         options=_options(calls),

@@ -257,6 +257,21 @@ class PrivacySettings(BaseModel):
         return [base64.b64decode(key.get_secret_value()) for key in self.encryption_keys]
 
 
+class QuotaSettings(BaseModel):
+    """What a tenant may use that has no limits of its own; None: as much as it likes."""
+
+    requests_per_second: float | None = Field(
+        default=None, gt=0, description="Calls; a second's worth may come at once."
+    )
+    generations: int | None = Field(
+        default=None, ge=0, description="Drawings at the same time, on all gateways together."
+    )
+    identities: int | None = Field(default=None, ge=0, description="Stored identities.")
+    image_bytes: int | None = Field(
+        default=None, ge=0, description="Source images of trainings that are not done."
+    )
+
+
 class Settings(BaseSettings):
     """Settings of the gateway process."""
 
@@ -288,6 +303,7 @@ class Settings(BaseSettings):
     triton: TritonSettings = Field(default_factory=TritonSettings)
     jobs: JobSettings = Field(default_factory=JobSettings)
     generation: GenerationSettings = Field(default_factory=GenerationSettings)
+    quotas: QuotaSettings = Field(default_factory=QuotaSettings)
     provenance: ProvenanceSettings = Field(default_factory=ProvenanceSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)
 

@@ -17,6 +17,7 @@ from service.errors import (
     AlreadyExistsError,
     FailedPreconditionError,
     NotFoundError,
+    QuotaExceededError,
     ResourceExhaustedError,
 )
 from service.events import TrainingEvents
@@ -74,6 +75,7 @@ class Trainings:
         Raises:
             AlreadyExistsError: the identity exists, or the request id belongs to another request.
             ResourceExhaustedError: as many trainings wait as may.
+            QuotaExceededError: the tenant may have no more.
         """
         request_id = request.request_id.lower() or None
         payload = payload_digest(request)
@@ -105,7 +107,11 @@ class Trainings:
             consent=_consent(request),
         )
         await self._sources.put(new.identity_uid, image)
-        created = await self._operations.create(new)
+        try:
+            created = await self._operations.create(new)
+        except QuotaExceededError:
+            await self._sources.erase(new.identity_uid)
+            raise
         if created is None:  # a call at the same time was quicker
             await self._sources.erase(new.identity_uid)
             return await self._known_after_all(request_id, payload, identity_id)

@@ -7,7 +7,7 @@ from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore, artifact_key
 from service.bundle import BundleSource
 from service.caller import caller
-from service.errors import InvalidRequestError, Violation
+from service.errors import InvalidRequestError, QuotaExceededError, Violation
 from service.store import IdentityRecord, IdentityState, IdentityStore, now
 from service.trainings import name_taken, new_identity_id
 from service.usable import check_base_model, check_shape, ready
@@ -35,8 +35,8 @@ class Transfer:
         """Makes an identity of an artifact.
 
         Raises:
-            InvalidRequestError, AlreadyExistsError, FailedPreconditionError, UnavailableError: see
-                there.
+            InvalidRequestError, QuotaExceededError, AlreadyExistsError, FailedPreconditionError,
+            UnavailableError: see there.
         """
         identity_id = request.identity_id or new_identity_id()
         identity = _read(request)
@@ -62,7 +62,12 @@ class Transfer:
             failure_message="",
         )
         await self._blobs.put(record.artifact_key, request.artifact)
-        if not await self._identities.insert(record):
+        try:
+            inserted = await self._identities.insert(record)
+        except QuotaExceededError:
+            await self._blobs.erase_artifacts(uid)
+            raise
+        if not inserted:
             await self._blobs.erase_artifacts(uid)
             raise name_taken(identity_id)
         return record

@@ -6,6 +6,7 @@ It takes the gateway's settings, and so works on the same database and blobs.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn, TypeVar
 
@@ -19,13 +20,16 @@ from service.auth.api_keys import ApiKeys
 from service.auth.settings import TenantName
 from service.errors import UnavailableError
 from service.settings import Settings, problems
-from service.store import ApiKeyStore, Database, now
+from service.store import ApiKeyStore, Database, Limits, QuotaStore, now
 
 app = typer.Typer(help="Look after a Likeness service.", no_args_is_help=True, add_completion=False)
 keys = typer.Typer(help="API keys of callers.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
 T = TypeVar("T")
+
+quotas = typer.Typer(help="What tenants may use.", no_args_is_help=True)
+app.add_typer(quotas, name="quotas")
 
 DAY = 24 * 3600 * 1_000_000
 
@@ -69,6 +73,30 @@ def revoke_key(
         fail(f"there is no key {key_id} that works")
 
 
+@quotas.command("list")
+def list_quotas() -> None:
+    """List the limits of tenants that have some of their own; the settings' hold for all else."""
+    names = [field.name for field in fields(Limits)]
+    table = Table("Tenant", *names, box=None)
+    for tenant, limits in work(lambda database: _store(database).own_limits()).items():
+        values = asdict(limits).values()
+        table.add_row(tenant, *("" if value is None else f"{value:g}" for value in values))
+    Console(width=120).print(table)
+
+
+@quotas.command("set")
+def set_quotas(
+    tenant: Tenant,
+    requests_per_second: Annotated[float | None, typer.Option(min=0.001)] = None,
+    generations: Annotated[int | None, typer.Option(min=0, help="At the same time.")] = None,
+    identities: Annotated[int | None, typer.Option(min=0, help="Stored.")] = None,
+    image_bytes: Annotated[int | None, typer.Option(min=0, help="Of trainings under way.")] = None,
+) -> None:
+    """Give a tenant these limits; for what is not given, the settings' hold. Takes up to 5 s."""
+    limits = Limits(requests_per_second, generations, identities, image_bytes)
+    work(lambda database: _store(database).set_limits(tenant, limits))
+
+
 def settings() -> Settings:
     """The gateway's settings; ends the command if they are wrong."""
     try:
@@ -94,6 +122,10 @@ def work(task: Callable[[Database], Awaitable[T]]) -> T:
         return asyncio.run(connected())
     except UnavailableError as error:
         fail(error.message)
+
+
+def _store(database: Database) -> QuotaStore:
+    return QuotaStore(database, Limits())
 
 
 def fail(message: str) -> NoReturn:

@@ -9,6 +9,7 @@ from service.store.jobs import JobStore
 from service.store.leadership import LeadershipStore, NotLeaderError, Reign
 from service.store.operations import NewTraining, OperationStore
 from service.store.paging import Page, PageTokenError
+from service.store.quotas import Limits, QuotaStore
 from service.store.records import (
     Failure,
     IdentityRecord,
@@ -34,6 +35,7 @@ __all__ = [
     "IdentityStore",
     "JobStore",
     "LeadershipStore",
+    "Limits",
     "NewTraining",
     "NotLeaderError",
     "OperationFilter",
@@ -42,6 +44,7 @@ __all__ = [
     "OperationStore",
     "Page",
     "PageTokenError",
+    "QuotaStore",
     "Reign",
     "Training",
     "TrainingProgress",

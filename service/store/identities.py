@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
+from service.store.quotas import Limits, check_room
 from service.store.records import IdentityRecord, IdentityState, now
 from service.store.rows import identity
 from service.store.tables import identities, tombstones
@@ -18,10 +19,14 @@ class EtagMismatchError(Exception):
 
 
 class IdentityStore:
-    """The table ``identities``. What is being deleted does not exist for readers."""
+    """The table ``identities``. What is being deleted does not exist for readers.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        limits: of tenants that have none of their own.
+    """
+
+    def __init__(self, database: Database, limits: Limits | None = None) -> None:
+        self._database, self._limits = database, limits or Limits()
 
     async def get(self, tenant: str, identity_id: str) -> IdentityRecord | None:
         """The identity of a tenant's name."""
@@ -64,9 +69,14 @@ class IdentityStore:
         return None if row is None else identity(row)
 
     async def insert(self, record: IdentityRecord) -> bool:
-        """Adds an identity; False if its name is taken."""
+        """Adds an identity; False if its name is taken.
+
+        Raises:
+            QuotaExceededError: the tenant may have no more.
+        """
         try:
             async with self._database.write() as connection:
+                await check_room(connection, record.tenant, self._limits)
                 await connection.execute(insert(identities).values(asdict(record)))
         except IntegrityError:
             return False

@@ -13,6 +13,7 @@ from service.store.consents import Consent, record
 from service.store.database import Database
 from service.store.filters import OperationFilter
 from service.store.paging import Page, after, page_of
+from service.store.quotas import Limits, check_room
 from service.store.records import (
     Failure,
     IdentityState,
@@ -68,10 +69,12 @@ class OperationStore:
 
     Args:
         places: jobs that may run at the same time, for the estimate of when one starts.
+        limits: of tenants that have none of their own.
     """
 
-    def __init__(self, database: Database, places: int = 1) -> None:
+    def __init__(self, database: Database, places: int = 1, limits: Limits | None = None) -> None:
         self._database, self._places = database, places
+        self._limits = limits or Limits()
 
     async def waiting(self, tenant: str) -> int:
         """How many jobs of a tenant wait."""
@@ -85,6 +88,9 @@ class OperationStore:
         """Inserts identity and operation; None if the name or the request id is taken.
 
         A request id is free again when it is `REQUEST_ID_SECONDS` old.
+
+        Raises:
+            QuotaExceededError: the tenant may have no more.
         """
         created = now()
         identity = {
@@ -122,6 +128,7 @@ class OperationStore:
                     )
                     .values(request_id=None)
                 )
+                await check_room(connection, new.tenant, self._limits, new.image_bytes)
                 await connection.execute(insert(identities).values(identity))
                 await connection.execute(insert(operations).values(operation))
                 if new.consent is not None:

@@ -225,6 +225,7 @@ def details(error: grpc.aio.AioRpcError) -> dict[type[Message], Message]:
     for kind in (
         error_details_pb2.BadRequest,
         error_details_pb2.ErrorInfo,
+        error_details_pb2.QuotaFailure,
         error_details_pb2.ResourceInfo,
         error_details_pb2.RetryInfo,
     ):

@@ -54,3 +54,11 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKENESS_LISTEN", "0.0.0.0:1")
     answer = admin("keys", "list")
     assert (answer.exit_code, "LIKENESS_LISTEN: refusing" in answer.stderr) == (2, True)
+
+
+def test_a_tenants_limits_are_set_and_listed() -> None:
+    assert admin("quotas", "set", "red", "--generations", "2", "--identities", "0").exit_code == 0
+    assert admin("quotas", "set", "blue", "--requests-per-second", "0.5").exit_code == 0
+    lines = [line.split() for line in admin("quotas", "list").stdout.splitlines()]
+    assert lines[1:] == [["blue", "0.5"], ["red", "2", "0"]]
+    assert admin("quotas", "set", "red", "--generations", "-1").exit_code == 2

@@ -42,6 +42,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CREDENTIAL_EXPIRED: _ClassVar[ErrorReason]
     TENANT_UNKNOWN: _ClassVar[ErrorReason]
     KEYS_UNAVAILABLE: _ClassVar[ErrorReason]
+    QUOTA_EXCEEDED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INVALID_REQUEST: ErrorReason
 NOT_FOUND: ErrorReason
@@ -78,3 +79,4 @@ CREDENTIAL_INVALID: ErrorReason
 CREDENTIAL_EXPIRED: ErrorReason
 TENANT_UNKNOWN: ErrorReason
 KEYS_UNAVAILABLE: ErrorReason
+QUOTA_EXCEEDED: ErrorReason
