@@ -44,7 +44,7 @@ down: setup ## stop the stack
 
 .PHONY: test
 test: setup lint .venv/bin/helm .venv/bin/prometheus ## lint, types, proto lint and all tests
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-export-full
 test-export-full: setup ## SD 1.5 and 2.1 at full size, random weights, to TensorRT-RTX (20 GB of disk)
