@@ -14,7 +14,7 @@ BOARD = Board(
         "Promises": (
             *(
                 Panel(
-                    f"{each.title}, last hour",
+                    f"{each.runbook.replace('-', ' ').capitalize()}, last hour",
                     "percentunit",
                     {"": f"1 - max(likeness:{each.name}:ratio_rate1h{{{GATEWAY}}})"},
                     f"Promised: {each.sentence}.",
