@@ -19,7 +19,7 @@ from tests.support.prometheus import Alertmanager, Prometheus, Webhook
 CHECKPOINT = Path(__file__).parents[2] / "faceworld" / "checkpoint"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> StackConfig:
     gateway, metrics, http, grpc, triton_metrics = free_ports(5)
     return StackConfig(
@@ -33,9 +33,10 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> StackConfig:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    """Of the traces that tests begin, in the stack's processes and in this one."""
+    """Of the traces that tests begin, in the stack's processes and in this one, for as long as
+    the stack is up."""
     with Collector() as collector, pytest.MonkeyPatch.context() as environment:
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
@@ -43,7 +44,7 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(config: StackConfig, collector: Collector) -> Iterator[Stack]:
     stack = Stack(config)
     stack.up()
@@ -51,13 +52,13 @@ def stack(config: StackConfig, collector: Collector) -> Iterator[Stack]:
     stack.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def webhook() -> Iterator[Webhook]:
     with Webhook() as webhook:
         yield webhook
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prometheus(
     stack: Stack,
     config: StackConfig,
