@@ -18,6 +18,9 @@ from tests.support.random_checkpoint import write_random_checkpoint
 
 EMBEDDED_CHECKPOINT = os.environ.get("LIKENESS_BASE_MODEL", "faceworld/checkpoint")
 
+# Servers are started as other users, which takes a fork, and gRPC's handlers crash in the child.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
 settings.register_profile("likeness", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("likeness")
 

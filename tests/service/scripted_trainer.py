@@ -2,8 +2,9 @@
 
 ``--plan`` names what each attempt of a job does, the last one repeated; with semicolons, jobs of
 seed 0, 1, ... have plans of their own. Attempts: succeed, crash, refuse,
-busy, stall (a step, then nothing), deaf (stalls and takes no further command), silent (the process
-ends without a word), damaged, chatter. It counts each job's attempts in the job's checkpoint.
+busy, stall (a step, then nothing), wait (a step, then nothing until somebody opens the pipe ``go``
+beside the checkpoint), deaf (stalls and takes no further command), silent (the process ends without
+a word), damaged, chatter. It counts each job's attempts in the job's checkpoint.
 """
 
 import argparse
@@ -70,6 +71,11 @@ def train(command: dict[str, Any], arguments: argparse.Namespace) -> None:
                     pass
                 os._exit(4)
             return
+        case "wait":
+            pipe = Path(command["work"]) / "go"
+            os.mkfifo(pipe)
+            progress(job, 1)
+            pipe.open().close()
         case "crash":
             print("out of luck", file=sys.stderr)
             os._exit(9)

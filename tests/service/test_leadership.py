@@ -1,6 +1,7 @@
 """Several gateways on one database: one dispatches, and another takes over when it is gone."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,22 @@ async def test_every_gateway_takes_over_from_every_other(
     assert first.stop() == 0
     await logged(second, "dispatching", 2 * BUSY, term=4)
     assert [len(each.events("dispatching")) for each in (first, second)] == [2, 2]
+
+
+async def test_a_training_ends_while_its_database_is_down(
+    start_gateway: Start, postgres: PostgresServer, photo: bytes
+) -> None:
+    gateway = start_gateway(DATABASE__URL=postgres.database(), **scripted("wait", "crash"))
+    async with gateway.stubs() as stubs:
+        name = await stubs.train(photo, "ann")
+        await stubs.until_step(name, 1)
+        (work,) = gateway.work_dirs()
+        with postgres.outage():  # every connection is cut
+            os.close(os.open(gateway.home / "jobs" / work / "checkpoints" / "go", os.O_WRONLY))
+            await logged(gateway, "database_failed", 10)
+        operation = await stubs.finished(name)
+    assert metadata_of(operation).attempt == 1
+    assert identity_of(operation).state == pb.Identity.STATE_READY
 
 
 def uid_of(operation: str) -> str:
