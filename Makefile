@@ -51,18 +51,30 @@ test-export-full: setup ## SD 1.5 and 2.1 at full size, random weights, to Tenso
 	python -m pytest tests/export/full_size.py -s
 
 .PHONY: lint
-lint: setup ## ruff, mypy, buf, and whether the generated code is up to date
+lint: setup ## ruff, mypy, buf, and whether what is generated is up to date
 	ruff check .
 	ruff format --check .
 	mypy
 	python protos/generate.py protos/build/generated
 	diff -r -x '__*' protos/generated protos/build/generated
-	cd protos && buf lint
+	cd protos && buf lint && buf breaking --path likeness --against released.binpb
+	cd protos && buf build $(DESCRIPTORS) --as-file-descriptor-set --output build/api.binpb
+	cmp k8s/likeness/files/api.binpb protos/build/api.binpb
+	python protos/api_page.py protos/build/api.md
+	diff docs/api.md protos/build/api.md
+
+DESCRIPTORS := --path likeness --exclude-source-info
 
 .PHONY: protos
-protos: setup ## generate the Python code of the API
+protos: setup ## generate the Python code of the API, its page, and what Envoy knows of it
 	python protos/generate.py
 	cd protos && buf format --write --path likeness
+	cd protos && buf build $(DESCRIPTORS) --as-file-descriptor-set --output ../k8s/likeness/files/api.binpb
+	python protos/api_page.py
+
+.PHONY: api-released
+api-released: setup ## from now on, today's API must not be broken
+	cd protos && buf build $(DESCRIPTORS) --output released.binpb
 
 .PHONY: monitoring
 monitoring: setup ## write docs/metrics.md, alerting rules and dashboards from their code
