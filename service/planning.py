@@ -171,8 +171,8 @@ def _of_prompt(
     text: str, tokens: Mapping[str, npt.NDArray[np.float32]], bundle: Bundle
 ) -> dict[str, Any]:
     """The fields of a sampler's request that depend on the prompt."""
-    prompt = bundle.tokenizer(text, tokens.keys())
-    used = [word for word in tokens if any(word == each.word for each in prompt.placeholders)]
+    used = [word for word in tokens if f"<{word}>" in text]
+    prompt = bundle.tokenizer(text, used)
     rows = {word: row for row, word in enumerate(used)}
     return {
         "prompt_ids": prompt.token_ids,
