@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from rich.console import Console
 from rich.table import Table
 
+from client.access import Access
 from client.client import DEFAULT_ADDRESS, LikenessClient
 from client.errors import LikenessError
 from client.pictures import picture_stem
@@ -94,7 +95,7 @@ def main(
         output.close()
         _summarise(result, out, singles)
 
-    CommandRunner(output, address).run(demo)
+    CommandRunner(output, address, Access.from_environment()).run(demo)
 
 
 async def _forget(client: LikenessClient) -> None:

@@ -43,6 +43,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TENANT_UNKNOWN: _ClassVar[ErrorReason]
     KEYS_UNAVAILABLE: _ClassVar[ErrorReason]
     QUOTA_EXCEEDED: _ClassVar[ErrorReason]
+    KEY_UNAVAILABLE: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INVALID_REQUEST: ErrorReason
 NOT_FOUND: ErrorReason
@@ -80,3 +81,4 @@ CREDENTIAL_EXPIRED: ErrorReason
 TENANT_UNKNOWN: ErrorReason
 KEYS_UNAVAILABLE: ErrorReason
 QUOTA_EXCEEDED: ErrorReason
+KEY_UNAVAILABLE: ErrorReason
