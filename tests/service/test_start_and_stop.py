@@ -71,6 +71,8 @@ def test_a_wrong_setting_is_named(
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(f"LIKENESS_{name}", value)
+    # Or all later tests of this process would log to this one's captured output, which is closed.
+    monkeypatch.setattr("service.__main__.configure_logs", lambda: None)
     assert main() == 2
     assert message in capsys.readouterr().err
 
