@@ -1,8 +1,10 @@
 """The store by itself: pages, fencing, migrations."""
 
 import asyncio
+import sqlite3
 import uuid
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -215,5 +217,15 @@ async def test_an_outage_is_told_and_passes(postgres: PostgresServer) -> None:
         with postgres.outage(), pytest.raises(UnavailableError):
             await database.beat()
     assert [entry["event"] for entry in logs] == ["database_failed"] * 2
+    await database.beat()
+    await database.close()
+
+
+async def test_a_new_file_that_another_writes_to_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.get_running_loop().call_later(0.5, other.close)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/store.db")
+    await database.migrate()
     await database.beat()
     await database.close()
