@@ -5,9 +5,8 @@ become answers, calls are counted and logged.
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
 import structlog
@@ -20,6 +19,7 @@ from service.errors import GatewayError
 from service.logs import fault
 from service.metrics import Metrics
 from service.quotas import Quotas
+from service.surrounding import Call, SurroundingInterceptor
 from telemetry.exemplars import exemplar
 from telemetry.tracing import span
 
@@ -29,28 +29,19 @@ OUR_PACKAGES = ("likeness.", "google.longrunning.")
 TRACE = ("traceparent", "tracestate")
 STATUS_DETAILS = "grpc-status-details-bin"
 
-Around = Callable[[str, Context], AbstractAsyncContextManager[None]]
 
-
-class RpcInterceptor(grpc.aio.ServerInterceptor):
+class RpcInterceptor(SurroundingInterceptor):
     """Wraps the handlers of our services; health and reflection stay as they are."""
 
     def __init__(self, authenticator: Authenticator, quotas: Quotas, metrics: Metrics) -> None:
         self._authenticator, self._quotas, self._metrics = authenticator, quotas, metrics
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method.removeprefix("/")
-        if handler is None or not method.startswith(OUR_PACKAGES):
-            return handler
-        return _wrapped(handler, method, self._around)
-
     @asynccontextmanager
-    async def _around(self, method: str, context: Context) -> AsyncIterator[None]:
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        method, context = call.method, call.context
+        if not method.startswith(OUR_PACKAGES):
+            yield
+            return
         started = time.monotonic()
         labels = method.split("/", 1)
         outcome = _Outcome(grpc.StatusCode.OK)
@@ -114,22 +105,3 @@ async def _abort(context: Context, outcome: _Outcome, error: GatewayError) -> No
     outcome.code, outcome.reason = error.code, error.reason
     details = error.to_status().SerializeToString()
     await context.abort(error.code, error.message, ((STATUS_DETAILS, details),))
-
-
-def _wrapped(handler: Any, method: str, around: Around) -> Any:
-    if handler.unary_unary:
-
-        async def answer(request: Any, context: Context) -> Any:
-            async with around(method, context):
-                return await handler.unary_unary(request, context)
-
-        make: Callable[..., Any] = grpc.unary_unary_rpc_method_handler
-        return make(answer, handler.request_deserializer, handler.response_serializer)
-
-    async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-        async with around(method, context), aclosing(handler.unary_stream(request, context)) as all:
-            async for response in all:
-                yield response
-
-    make = grpc.unary_stream_rpc_method_handler
-    return make(stream, handler.request_deserializer, handler.response_serializer)

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import asynccontextmanager
 from typing import Any
 
-import grpc
 import protovalidate
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
-from service.context import Context
 from service.errors import InvalidRequestError, Violation
 from service.names import is_placeholder_word, quoted
+from service.surrounding import Call, SurroundingInterceptor
 
 Further = Callable[[Any], Awaitable[list[Violation]]]
 """What else is wrong with a request: what depends on base model, settings or pixels."""
@@ -22,7 +21,7 @@ _LONG_FLOAT = re.compile(r"-?\d+\.\d{7,}")  # of single precision, written as a 
 _VALIDATOR = protovalidate.Validator()
 
 
-class RulesInterceptor(grpc.aio.ServerInterceptor):
+class RulesInterceptor(SurroundingInterceptor):
     """Refuses requests that break a rule of their proto.
 
     Handlers look for what the protos can't say, and only at requests that keep the rules.
@@ -35,45 +34,14 @@ class RulesInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, further: Mapping[type[Message], Further]) -> None:
         self._further = further
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            return handler
-        make: Callable[..., Any]
-        if handler.response_streaming:
-            make, wrapped = grpc.unary_stream_rpc_method_handler, self._stream(handler.unary_stream)
-        else:
-            make, wrapped = grpc.unary_unary_rpc_method_handler, self._unary(handler.unary_unary)
-        return make(wrapped, handler.request_deserializer, handler.response_serializer)
-
-    def _unary(self, handle: Any) -> Any:
-        async def answer(request: Any, context: Context) -> Any:
-            await self._check(request)
-            return await handle(request, context)
-
-        return answer
-
-    def _stream(self, handle: Any) -> Any:
-        async def stream(request: Any, context: Context) -> AsyncIterator[Any]:
-            await self._check(request)
-            async with aclosing(handle(request, context)) as responses:
-                async for response in responses:
-                    yield response
-
-        return stream
-
-    async def _check(self, request: Message) -> None:
-        found = rule_violations(request)
-        if not found:
-            return
-        if (further := self._further.get(type(request))) is not None:
-            told = {violation.field for violation in found}
-            found += [each for each in await further(request) if each.field not in told]
-        raise InvalidRequestError(found)
+    @asynccontextmanager
+    async def around(self, call: Call) -> AsyncIterator[None]:
+        if found := rule_violations(call.request):
+            if (further := self._further.get(type(call.request))) is not None:
+                told = {violation.field for violation in found}
+                found += [each for each in await further(call.request) if each.field not in told]
+            raise InvalidRequestError(found)
+        yield
 
 
 def rule_violations(request: Message) -> list[Violation]:
