@@ -138,7 +138,6 @@ async def run(settings: Settings) -> None:
             Services(
                 identities=IdentityService(
                     identities,
-                    operations,
                     ConsentStore(database),
                     trainings,
                     events,

@@ -78,16 +78,16 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
     async def _draw(
         self, spec: pb.GenerationSpec, context: Context, preview_every: int = 0
     ) -> AsyncGenerator[Event]:
-        plan = await self._planner.plan(spec, caller().tenant, preview_every)
+        tenant = caller().tenant
+        plan = await self._planner.plan(spec, tenant, preview_every)
         timeout = self._settings.timeout_seconds
         if (remaining := context.time_remaining()) is not None:
             timeout = min(timeout, remaining)
         if timeout <= 0:
             raise DeadlineExceededError("the call's deadline is over", "DEADLINE_EXCEEDED")
-        tenant = caller().tenant
         self._metrics.asked(tenant, "generation")
         with self._measured() as progressed:
-            place = self._quotas.generation(caller().tenant, timeout)
+            place = self._quotas.generation(tenant, timeout)
             async with place, aclosing(draw_all(self._drawing, plan.requests, timeout)) as events:
                 async for event in events:
                     match event:

@@ -18,15 +18,14 @@ from service.images import ImageDecoder
 from service.messages import consent_message, identity_message, operation_message, watch_message
 from service.names import (
     IDENTITY_TYPE,
-    OPERATION_TYPE,
     parse_identity_name,
     parse_operation_name,
 )
 from service.rules import Further
-from service.store import ConsentStore, IdentityStore, OperationStore, PageTokenError
+from service.store import ConsentStore, IdentityStore
 from service.trainings import Trainings
 from service.transfer import Transfer
-from service.validation import class_noun_violations, page_size
+from service.validation import class_noun_violations, page_size, page_token_told
 
 
 class IdentityService(pb_grpc.IdentityServiceServicer):
@@ -35,7 +34,6 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
     def __init__(
         self,
         identities: IdentityStore,
-        operations: OperationStore,
         consents: ConsentStore,
         trainings: Trainings,
         events: TrainingEvents,
@@ -44,7 +42,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         transfer: Transfer,
         require_consent: bool,
     ) -> None:
-        self._identities, self._operations, self._consents = identities, operations, consents
+        self._identities, self._consents = identities, consents
         self._trainings, self._events, self._bundles = trainings, events, bundles
         self._decoder, self._transfer = decoder, transfer
         self._require_consent = require_consent
@@ -83,9 +81,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         """The state now, then every change until the end; nothing up to `after_sequence`."""
         uid = parse_operation_name(request.operation, "operation")
         with self._events.subscribe(uid) as changes:
-            training = await self._operations.get_of(caller().tenant, uid)
-            if training is None:
-                raise NotFoundError(OPERATION_TYPE, request.operation)
+            training = await self._trainings.get(uid)
             seen = request.after_sequence
             if training.operation.sequence > seen or training.operation.state.done:
                 yield watch_message(training)
@@ -121,10 +117,8 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         if not request.read_mask.IsValidForDescriptor(pb.Identity.DESCRIPTOR):
             wrong = "must name fields of Identity, such as name,state"
             raise InvalidRequestError([Violation("read_mask", wrong)])
-        try:
+        with page_token_told():
             page = await self._identities.page(caller().tenant, size, request.page_token)
-        except PageTokenError as error:
-            raise InvalidRequestError([Violation("page_token", str(error))]) from error
         return pb.ListIdentitiesResponse(
             identities=[_masked(identity_message(row), request.read_mask) for row in page.rows],
             next_page_token=page.next_token,

@@ -8,19 +8,17 @@ from google.protobuf import empty_pb2
 
 from service.caller import caller
 from service.context import Context
-from service.errors import InvalidRequestError, NotFoundError, UnavailableError, Violation
+from service.errors import InvalidRequestError, UnavailableError, Violation
 from service.events import TrainingEvents
 from service.messages import operation_message
-from service.names import OPERATION_TYPE, operation_name, parse_operation_name
+from service.names import parse_operation_name
 from service.store import (
     FilterError,
     OperationFilter,
     OperationStore,
-    PageTokenError,
-    Training,
 )
 from service.trainings import Trainings
-from service.validation import page_size
+from service.validation import page_size, page_token_told
 
 REPLY_SECONDS = 0.25
 """A call that waits ends this much before its deadline, so that the answer still arrives."""
@@ -38,7 +36,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
         self, request: operations_pb2.GetOperationRequest, _context: Context
     ) -> operations_pb2.Operation:
         """The present state."""
-        return operation_message(await self._get(parse_operation_name(request.name)))
+        return operation_message(await self._trainings.get(parse_operation_name(request.name)))
 
     async def ListOperations(
         self, request: operations_pb2.ListOperationsRequest, _context: Context
@@ -55,10 +53,8 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
         if violations:
             raise InvalidRequestError(violations)
         size = page_size(request.page_size)
-        try:
+        with page_token_told():
             page = await self._operations.page(caller().tenant, size, request.page_token, wanted)
-        except PageTokenError as error:
-            raise InvalidRequestError([Violation("page_token", str(error))]) from error
         return operations_pb2.ListOperationsResponse(
             operations=map(operation_message, page.rows), next_page_token=page.next_token
         )
@@ -74,7 +70,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
             left = max(0.0, remaining - REPLY_SECONDS)
             seconds = left if seconds is None else min(seconds, left)
         with self._events.subscribe(uid) as changes:
-            training = await self._get(uid)
+            training = await self._trainings.get(uid)
             if training.operation.state.done:
                 return operation_message(training)
             # At shutdown the call answers with what is known, as the API allows.
@@ -83,7 +79,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
                     async for change in changes:
                         if change.operation.state.done:
                             return operation_message(change)
-        return operation_message(await self._get(uid))
+        return operation_message(await self._trainings.get(uid))
 
     async def CancelOperation(
         self, request: operations_pb2.CancelOperationRequest, _context: Context
@@ -98,9 +94,3 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
         """Forgets a training that is done."""
         await self._trainings.delete_operation(parse_operation_name(request.name))
         return empty_pb2.Empty()
-
-    async def _get(self, uid: str) -> Training:
-        training = await self._operations.get_of(caller().tenant, uid)
-        if training is None:
-            raise NotFoundError(OPERATION_TYPE, operation_name(uid))
-        return training

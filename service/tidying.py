@@ -15,6 +15,7 @@ from service.errors import UnavailableError
 from service.jobs import JobBackend
 from service.settings import RetentionSettings
 from service.store import (
+    DAY,
     IdentityRecord,
     IdentityState,
     IdentityStore,
@@ -24,8 +25,6 @@ from service.store import (
 )
 
 log = structlog.get_logger()
-
-DAY = 24 * 3600 * 10**6
 
 ACCEPTANCE_SECONDS = 300.0
 """A source image so old without a row belongs to a request that will never be accepted."""

@@ -120,12 +120,16 @@ class Trainings:
         self._dispatcher.wake()
         return created
 
-    async def cancel(self, operation_uid: str) -> None:
-        """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""
+    async def get(self, operation_uid: str) -> Training:
+        """A training of the caller's tenant. Raises :class:`NotFoundError`."""
         training = await self._operations.get_of(caller().tenant, operation_uid)
         if training is None:
             raise NotFoundError(OPERATION_TYPE, operation_name(operation_uid))
-        await self._to_the_end(self._cancel(training))
+        return training
+
+    async def cancel(self, operation_uid: str) -> None:
+        """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""
+        await self._to_the_end(self._cancel(await self.get(operation_uid)))
 
     async def delete_operation(self, operation_uid: str) -> None:
         """Forgets a training that is done; the identity stays.
@@ -133,11 +137,9 @@ class Trainings:
         Raises:
             NotFoundError, FailedPreconditionError: it does not exist; it is under way.
         """
-        name = operation_name(operation_uid)
-        training = await self._operations.get_of(caller().tenant, operation_uid)
-        if training is None:
-            raise NotFoundError(OPERATION_TYPE, name)
+        training = await self.get(operation_uid)
         if not training.operation.state.done:
+            name = operation_name(operation_uid)
             message = f"{name} is under way; cancel it first"
             raise FailedPreconditionError(OPERATION_TYPE, name, message, "OPERATION_NOT_DONE")
         await self._operations.delete(caller().tenant, operation_uid)

@@ -7,7 +7,12 @@ from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore, artifact_key
 from service.bundle import BundleSource
 from service.caller import caller
-from service.errors import InvalidRequestError, QuotaExceededError, Violation
+from service.errors import (
+    AlreadyExistsError,
+    InvalidRequestError,
+    QuotaExceededError,
+    Violation,
+)
 from service.store import IdentityRecord, IdentityState, IdentityStore, now
 from service.trainings import name_taken, new_identity_id
 from service.usable import check_base_model, check_shape, ready
@@ -63,13 +68,11 @@ class Transfer:
         )
         await self._blobs.put(record.artifact_key, request.artifact)
         try:
-            inserted = await self._identities.insert(record)
-        except QuotaExceededError:
+            if not await self._identities.insert(record):
+                raise name_taken(identity_id)
+        except (AlreadyExistsError, QuotaExceededError):
             await self._blobs.erase_artifacts(uid)
             raise
-        if not inserted:
-            await self._blobs.erase_artifacts(uid)
-            raise name_taken(identity_id)
         return record
 
 

@@ -1,8 +1,12 @@
 """What requests must be besides what their protos state, and what they mean if they say nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from identity import PromptTokenizer
 from service.errors import InvalidRequestError, Violation
 from service.names import quoted
+from service.store import PageTokenError
 
 DEFAULT_PRESET = "default"
 DEFAULT_CLASS_NOUN = "person"
@@ -31,3 +35,12 @@ def page_size(requested: int) -> int:
             [Violation("page_size", f"must be 0 to {MAX_PAGE}, got {requested}")]
         )
     return min(requested or DEFAULT_PAGE, MAX_PAGE)
+
+
+@contextmanager
+def page_token_told() -> Iterator[None]:
+    """Raises :class:`InvalidRequestError` where the block finds that ``page_token`` is wrong."""
+    try:
+        yield
+    except PageTokenError as error:
+        raise InvalidRequestError([Violation("page_token", str(error))]) from error

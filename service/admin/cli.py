@@ -20,7 +20,7 @@ from service.auth.api_keys import ApiKeys
 from service.auth.settings import TenantName
 from service.errors import UnavailableError
 from service.settings import Settings, problems
-from service.store import ApiKeyStore, Database, Limits, QuotaStore, now
+from service.store import DAY, ApiKeyStore, Database, Limits, QuotaStore, now
 
 app = typer.Typer(help="Look after a Likeness service.", no_args_is_help=True, add_completion=False)
 keys = typer.Typer(help="API keys of callers.", no_args_is_help=True)
@@ -30,8 +30,6 @@ T = TypeVar("T")
 
 quotas = typer.Typer(help="What tenants may use.", no_args_is_help=True)
 app.add_typer(quotas, name="quotas")
-
-DAY = 24 * 3600 * 1_000_000
 
 
 def _tenant(name: str) -> str:

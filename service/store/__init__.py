@@ -11,6 +11,7 @@ from service.store.operations import NewTraining, OperationStore
 from service.store.paging import Page, PageTokenError
 from service.store.quotas import Limits, QuotaStore
 from service.store.records import (
+    DAY,
     Failure,
     IdentityRecord,
     IdentityState,
@@ -22,6 +23,7 @@ from service.store.records import (
 )
 
 __all__ = [
+    "DAY",
     "ApiKey",
     "ApiKeyStore",
     "Consent",

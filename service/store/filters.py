@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement
 
-from service.store.records import OperationState
+from service.names import IDENTITY_ID
+from service.store.records import UNDER_WAY, OperationState
 from service.store.tables import identities, operations
 
 SYNTAX = (
@@ -13,8 +14,7 @@ SYNTAX = (
     "metadata.identity = identities/ID"
 )
 _TERM = re.compile(r'\s*([a-z.]+)\s*=\s*("?)([A-Za-z0-9_/-]+)\2\s*')
-_NAME = re.compile(r"identities/([a-z][a-z0-9-]{0,62})")
-_ACTIVE = (OperationState.QUEUED, OperationState.RUNNING)
+_NAME = re.compile(rf"identities/({IDENTITY_ID.pattern})")
 
 
 class FilterError(ValueError):
@@ -57,7 +57,7 @@ class OperationFilter:
         """For a query of operations joined with identities."""
         conditions: list[ColumnElement[bool]] = []
         if self.done is not None:
-            active = operations.c.state.in_(_ACTIVE)
+            active = operations.c.state.in_(UNDER_WAY)
             conditions.append(~active if self.done else active)
         if self.state is not None:
             conditions.append(operations.c.state == self.state)

@@ -15,6 +15,8 @@ from service.store.filters import OperationFilter
 from service.store.paging import Page, after, page_of
 from service.store.quotas import Limits, check_room
 from service.store.records import (
+    DAY,
+    UNDER_WAY,
     Failure,
     IdentityState,
     OperationState,
@@ -25,9 +27,8 @@ from service.store.rows import select_training, training
 from service.store.tables import identities, operations
 from service.store.turns import turns
 
-ACTIVE = (OperationState.QUEUED, OperationState.RUNNING)
-REQUEST_ID_SECONDS = 24 * 3600
-"""How long a request id stands for the operation that it made."""
+REQUEST_ID_TIME = DAY
+"""How long a request id stands for the operation that it made, in microseconds."""
 _LAST = 20  # trainings whose mean time is the estimate of the next one's
 
 
@@ -87,7 +88,7 @@ class OperationStore:
     async def create(self, new: NewTraining) -> Training | None:
         """Inserts identity and operation; None if the name or the request id is taken.
 
-        A request id is free again when it is `REQUEST_ID_SECONDS` old.
+        A request id is free again when it is `REQUEST_ID_TIME` old.
 
         Raises:
             QuotaExceededError: the tenant may have no more.
@@ -189,7 +190,7 @@ class OperationStore:
     async def active_of(self, identity_uid: str) -> Training | None:
         """The operation under way that learns an identity."""
         statement = select_training().where(
-            operations.c.identity_uid == identity_uid, operations.c.state.in_(ACTIVE)
+            operations.c.identity_uid == identity_uid, operations.c.state.in_(UNDER_WAY)
         )
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).first()
@@ -203,7 +204,7 @@ class OperationStore:
         async with self._database.write() as connection:
             statement = (
                 update(operations)
-                .where(operations.c.uid == uid, operations.c.state.in_(ACTIVE))
+                .where(operations.c.uid == uid, operations.c.state.in_(UNDER_WAY))
                 .values(state=OperationState.CANCELLED, end_time=now(), **failure_columns(failure))
             )
             if not (await connection.execute(statement)).rowcount:
@@ -216,7 +217,7 @@ class OperationStore:
         statement = delete(operations).where(
             operations.c.tenant == tenant,
             operations.c.uid == uid,
-            operations.c.state.not_in(ACTIVE),
+            operations.c.state.not_in(UNDER_WAY),
         )
         async with self._database.write() as connection:
             return bool((await connection.execute(statement)).rowcount)
@@ -249,7 +250,7 @@ class OperationStore:
 
 def _remembered() -> ColumnElement[bool]:
     """Whether an operation's request id still counts."""
-    return operations.c.create_time > now() - REQUEST_ID_SECONDS * 1_000_000
+    return operations.c.create_time > now() - REQUEST_ID_TIME
 
 
 def _usual_time() -> Select[float]:

@@ -14,10 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.errors import QuotaExceededError
 from service.store.database import Database
-from service.store.records import IdentityState, OperationState, now
+from service.store.records import SECOND, UNDER_WAY, IdentityState, now
 from service.store.tables import generations, identities, operations, tenants
-
-SECOND = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,8 @@ async def check_room(
         if (await connection.scalar(stored) or 0) >= limits.identities:
             raise QuotaExceededError(tenant, "identities", limits.identities)
     if limits.image_bytes is not None and image_bytes:
-        under_way = (OperationState.QUEUED, OperationState.RUNNING)
         held = select(func.coalesce(func.sum(operations.c.image_bytes), 0)).where(
-            operations.c.tenant == tenant, operations.c.state.in_(under_way)
+            operations.c.tenant == tenant, operations.c.state.in_(UNDER_WAY)
         )
         if int(await connection.scalar(held) or 0) + image_bytes > limits.image_bytes:
             raise QuotaExceededError(tenant, "image_bytes", limits.image_bytes, 30.0)

@@ -5,6 +5,10 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+SECOND = 1_000_000
+DAY = 24 * 3600 * SECOND
+"""In microseconds, as all times here."""
+
 
 class IdentityState(StrEnum):
     """Where an identity is on its way; DELETING is invisible outside."""
@@ -27,7 +31,11 @@ class OperationState(StrEnum):
     @property
     def done(self) -> bool:
         """Whether it has ended."""
-        return self not in (OperationState.QUEUED, OperationState.RUNNING)
+        return self not in UNDER_WAY
+
+
+UNDER_WAY = (OperationState.QUEUED, OperationState.RUNNING)
+"""States of operations that have not ended."""
 
 
 @dataclass(frozen=True)
