@@ -1,16 +1,18 @@
 """Takes spans over OTLP/HTTP, as a collector does."""
 
 import gzip
-import http.server
 import json
 import threading
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from email.message import Message
+from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.post_server import PostServer
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def paths(spans: list[Span], trace: str) -> list[str]:
     return sorted(map(path, found.values()))
 
 
-class Collector:
+class Collector(PostServer):
     """A collector for as long as a ``with`` block lasts.
 
     Attributes:
@@ -44,39 +46,10 @@ class Collector:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.spans: list[Span] = []
         self._came = threading.Condition()
-        collector = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers.get("Content-Encoding") == "gzip":
-                    body = gzip.decompress(body)
-                if self.headers["Content-Type"] == "application/json":
-                    collector._take(_spans_of(json.loads(body)))
-                else:
-                    message = ExportTraceServiceRequest.FromString(body)
-                    collector._take(_spans_of(MessageToDict(message)))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def wait_until(self, enough: Callable[[list[Span]], bool], seconds: float) -> list[Span]:
         """The spans, as soon as there are enough of them; in any case after so many seconds."""
@@ -84,7 +57,13 @@ class Collector:
             self._came.wait_for(lambda: enough(self.spans), seconds)
             return list(self.spans)
 
-    def _take(self, spans: list[Span]) -> None:
+    def take(self, headers: Message, body: bytes) -> None:
+        if headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        if headers["Content-Type"] == "application/json":
+            spans = _spans_of(json.loads(body))
+        else:
+            spans = _spans_of(MessageToDict(ExportTraceServiceRequest.FromString(body)))
         with self._came:
             self.spans += spans
             self._came.notify_all()

@@ -1,21 +1,21 @@
 """A real Prometheus and a real Alertmanager, each a process of its own for a ``with`` block."""
 
-import http.server
 import json
 import queue
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.message import Message
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
 from tests.support.ports import free_ports
+from tests.support.post_server import PostServer
 
 READY_SECONDS = 30
 
@@ -144,38 +144,16 @@ class Alertmanager(Server):
         return self._port
 
 
-class Webhook:
-    """Takes what Alertmanager delivers.
-
-    Attributes:
-        port: where it listens.
-    """
+class Webhook(PostServer):
+    """Takes what Alertmanager delivers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._alerts: queue.Queue[dict[str, Any]] = queue.Queue()
-        alerts = self._alerts
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                for alert in json.loads(self.rfile.read(length))["alerts"]:
-                    alerts.put(alert)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def take(self, _headers: Message, body: bytes) -> None:
+        for alert in json.loads(body)["alerts"]:
+            self._alerts.put(alert)
 
     def wait_for(self, name: str, status: str, seconds: float) -> dict[str, Any]:
         """The next alert of a name that is ``firing`` or ``resolved``."""

@@ -1,15 +1,10 @@
 """Where a drawing's time goes, and how full the engine is."""
 
-from deploy.monitoring.dashboards.panel import Board, Panel, quantiles, rate, total
+from deploy.monitoring.dashboards.panel import Board, Panel, quantiles, rate, share, total
 from deploy.monitoring.selectors import GATEWAY, TRITON
 
 SAMPLER = "likeness_sampler"
 DRAWN = rate(f"{SAMPLER}_requests_total", f'{TRITON},outcome="drawn"')
-
-
-def share(part: str, whole: str, labels: str) -> str:
-    """The share of one counter in another, over the last moments."""
-    return f"{rate(part, labels)} / {rate(whole, labels)}"
 
 
 def hits(hit: str, miss: str) -> str:

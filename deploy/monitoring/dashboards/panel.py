@@ -53,9 +53,14 @@ def quantiles(metric: str, labels: str) -> dict[str, str]:
     return {f"p{100 * share:g}": quantile(share, metric, labels) for share in (0.5, 0.95, 0.99)}
 
 
+def share(part: str, whole: str, labels: str) -> str:
+    """The share of one counter in another, over the last moments."""
+    return f"{rate(part, labels)} / {rate(whole, labels)}"
+
+
 def mean(metric: str, labels: str) -> str:
     """A histogram's mean over the last moments."""
-    return f"{rate(f'{metric}_sum', labels)} / {rate(f'{metric}_count', labels)}"
+    return share(f"{metric}_sum", f"{metric}_count", labels)
 
 
 def total(metric: str, labels: str, by: str = "") -> str:
