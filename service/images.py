@@ -58,12 +58,24 @@ class ImageDecoder:
             raise ImageRefusedError("is empty (0 bytes)")
         if len(data) > MAX_BYTES:
             raise ImageRefusedError(f"has {len(data)} bytes, the limit is {MAX_BYTES}")
+        try:
+            taken, answer = await self._ask(data, height, width)
+        except _DiedError:  # killed from outside, or by this very picture
+            try:
+                taken, answer = await self._ask(data, height, width)
+            except _DiedError as error:
+                raise ImageRefusedError("is damaged") from error
+        if not taken:
+            raise ImageRefusedError(answer.decode())
+        return answer
+
+    async def _ask(self, data: bytes, height: int, width: int) -> tuple[bool, bytes]:
         process = await self._idle.get()
         try:
             if process is None or process.returncode is not None:
                 process = await _start()
             async with asyncio.timeout(TIME_LIMIT):
-                taken, answer = await _ask(process, data, height, width)
+                return await _answer(process, data, height, width)
         except BaseException as error:
             if process is not None:
                 await asyncio.shield(_kill(process))
@@ -73,13 +85,14 @@ class ImageDecoder:
                 raise ImageRefusedError(limit) from error
             if isinstance(error, asyncio.IncompleteReadError | ConnectionError):
                 log.warning("decoder_died")
-                raise ImageRefusedError("is damaged") from error
+                raise _DiedError from error
             raise
         finally:
             self._idle.put_nowait(process)
-        if not taken:
-            raise ImageRefusedError(answer.decode())
-        return answer
+
+
+class _DiedError(Exception):
+    """The process that had the picture is gone."""
 
 
 async def _start() -> Process:
@@ -92,7 +105,7 @@ async def _start() -> Process:
     )
 
 
-async def _ask(process: Process, data: bytes, height: int, width: int) -> tuple[bool, bytes]:
+async def _answer(process: Process, data: bytes, height: int, width: int) -> tuple[bool, bytes]:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(REQUEST.pack(len(data), height, width))

@@ -3,6 +3,7 @@
 import io
 import random
 import resource
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -108,11 +109,17 @@ async def test_what_takes_too_long_or_kills_the_decoder_costs_no_other_picture(
     assert await decoder.clean_png(photo)
     (another,) = children()
     assert another.pid != process.pid
-    another.kill()
-    with pytest.raises(ImageRefusedError, match="is damaged"):  # perhaps it is to blame
-        await decoder.clean_png(photo)
+    another.kill()  # from outside: the picture is not to blame
     assert await decoder.clean_png(photo)
     await decoder.close()
+
+
+async def test_a_picture_that_kills_its_decoder_twice_is_damaged(
+    decoder: ImageDecoder, monkeypatch: pytest.MonkeyPatch, photo: bytes
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ImageRefusedError, match="is damaged"):
+        await decoder.clean_png(photo)
 
 
 async def test_a_decoder_has_limits_and_no_secrets(
