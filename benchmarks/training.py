@@ -14,7 +14,7 @@ import typer
 from benchmarks.machine import description
 from benchmarks.tables import Row, Table, comparison, write_section
 from benchmarks.training_rates import TOGETHER, Rates, measure, memory
-from benchmarks.training_service import Survival, submit_to_ready, survive
+from benchmarks.training_service import submit_to_ready
 from trainer.config import PRESETS, TrainingConfig
 
 PORT = 51060
@@ -24,7 +24,6 @@ CONFIG = PRESETS["default"]
 def main(
     checkpoint: Annotated[Path, typer.Option(help="Base model.")] = Path("faceworld/checkpoint"),
     page: Annotated[Path, typer.Option(help="Where the tables go.")] = Path("docs/benchmarks.md"),
-    kills: Annotated[int, typer.Option(help="Processes to kill; 0 leaves this out.")] = 200,
     rounds: Annotated[int, typer.Option(help="Turns of each way to train.")] = 5,
     steps: Annotated[int, typer.Option(help="Steps of a turn.")] = 5,
     threads: Annotated[int, typer.Option(help="Of PyTorch, in all ways.")] = 1,
@@ -34,17 +33,13 @@ def main(
     rates = measure(checkpoint, CONFIG, rounds, steps)
     peaks = {count: memory(checkpoint, CONFIG, count) for count in (1, TOGETHER)}
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch)
-        cold, warm = asyncio.run(submit_to_ready(checkpoint, home / "journey", PORT))
-        tables = [_speed(rates), _memory(peaks), _journey(cold, warm)]
-        if kills:
-            survival = asyncio.run(survive(checkpoint, home / "kills", PORT + 10, kills))
-            tables.append(_kills(survival))
+        cold, warm = asyncio.run(submit_to_ready(checkpoint, Path(scratch) / "gateway", PORT))
+    tables = [_speed(rates), _memory(peaks), _journey(cold, warm)]
     for table in tables:
         typer.echo(str(table))
     text = [
-        f"Written by `make bench-training` in one run, with {threads} thread(s) of PyTorch. The",
-        "ways to train took turns, so their ratios hold even where the machine did other things.",
+        f"Written by `python -m benchmarks.training`; {threads} thread(s) of PyTorch, one run.",
+        "The ways to train took turns: ratios hold even where the machine did other things.",
         "",
         f"Machine: {description()}",
         "",
@@ -99,16 +94,6 @@ def _journey(cold: float, warm: float) -> Table:
 
 def _within(seconds: float, bar: float) -> str:
     return f"<= {bar:g} s: {'reached' if seconds <= bar else 'missed'}"
-
-
-def _kills(survival: Survival) -> Table:
-    rows = [
-        Row("kills -9, of the gateway or its worker", str(survival.kills)),
-        Row("jobs submitted meanwhile", str(survival.jobs)),
-        Row("jobs lost", str(survival.lost), "0"),
-        Row("artifacts that fail their digest", str(survival.damaged), "0"),
-    ]
-    return Table("Killed at random", "A stream of short jobs, one after each kill.", rows)
 
 
 if __name__ == "__main__":
