@@ -102,6 +102,7 @@ bench-serving: setup ## measure the sampler against its peers: docs/benchmarks.m
 .PHONY: bench-training
 bench-training: setup ## measure training against its peers, and kill it 200 times: docs/benchmarks.md
 	python -m benchmarks.training --checkpoint $(BASE_MODEL)
+	python -m benchmarks.survival --checkpoint $(BASE_MODEL)
 
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml's ranges
