@@ -23,7 +23,7 @@ from service.metrics import Metrics, timed
 
 log = structlog.get_logger()
 
-SOURCES, CHECKPOINTS = "sources/", "checkpoints/"
+SOURCES, ARTIFACTS, CHECKPOINTS = "sources/", "artifacts/", "checkpoints/"
 
 
 def source_key(identity_uid: str) -> str:
@@ -33,7 +33,7 @@ def source_key(identity_uid: str) -> str:
 
 def artifact_key(identity_uid: str, attempt: int) -> str:
     """Where the artifact of an attempt lies."""
-    return f"artifacts/{identity_uid}/{attempt}"
+    return f"{ARTIFACTS}{identity_uid}/{attempt}"
 
 
 def checkpoint_key(operation_uid: str) -> str:
@@ -108,7 +108,7 @@ class BlobStore:
 
     async def erase_artifacts(self, identity_uid: str, keep: str = "") -> None:
         """Erases what was learned of an identity, but for the blob ``keep``."""
-        for key in await self.list(f"artifacts/{identity_uid}/"):
+        for key in await self.list(f"{ARTIFACTS}{identity_uid}/"):
             if key != keep:
                 await self.delete(key)
 

@@ -3,12 +3,10 @@
 It takes the gateway's settings, and so works on the same database and blobs.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated
 
 import structlog
 import typer
@@ -16,17 +14,17 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from service.admin.connection import fail, look, settings, work
+from service.admin.fsck import Fsck
 from service.auth.api_keys import ApiKeys
 from service.auth.settings import TenantName
-from service.errors import UnavailableError
-from service.settings import Settings, problems
+from service.blobs import BlobStore
 from service.store import DAY, ApiKeyStore, Database, Limits, QuotaStore, now
+from service.tidying import ACCEPTANCE_SECONDS
 
 app = typer.Typer(help="Look after a Likeness service.", no_args_is_help=True, add_completion=False)
 keys = typer.Typer(help="API keys of callers.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
-
-T = TypeVar("T")
 
 quotas = typer.Typer(help="What tenants may use.", no_args_is_help=True)
 app.add_typer(quotas, name="quotas")
@@ -95,41 +93,34 @@ def set_quotas(
     work(lambda database: _store(database).set_limits(tenant, limits))
 
 
-def settings() -> Settings:
-    """The gateway's settings; ends the command if they are wrong."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        for problem in problems(error):
-            typer.echo(problem, err=True)
-        raise typer.Exit(2) from None
+@app.command()
+def fsck(
+    mend: Annotated[bool, typer.Option("--mend", help="Set right what is found.")] = False,
+    min_age: Annotated[
+        float, typer.Option(min=0, help="Seconds; younger blobs are left alone.")
+    ] = ACCEPTANCE_SECONDS,
+) -> None:
+    """Find rows and blobs that contradict each other, a line each; gateways may run meanwhile.
 
+    Exit codes: 0 nothing is wrong, or all of it was mended; 1 something is; 2 it could not look.
+    """
 
-def work(task: Callable[[Database], Awaitable[T]]) -> T:
-    """Does something with the database; ends the command if it does not answer."""
+    async def examine(database: Database) -> int:
+        found, place = 0, settings()
+        fsck = Fsck(database, BlobStore(place.blobs.url), place.jobs, min_age)
+        async for finding in fsck.findings():
+            found += 1
+            if mend:
+                await finding.mend()
+            typer.echo(f"{finding}; mended" if mend else finding)
+        return found
 
-    async def connected() -> T:
-        database = Database(settings().database.url)
-        try:
-            await database.migrate()
-            return await task(database)
-        finally:
-            await database.close()
-
-    try:
-        return asyncio.run(connected())
-    except UnavailableError as error:
-        fail(error.message)
+    if look(examine) and not mend:
+        raise typer.Exit(1)
 
 
 def _store(database: Database) -> QuotaStore:
     return QuotaStore(database, Limits())
-
-
-def fail(message: str) -> NoReturn:
-    """Ends the command."""
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
 
 
 def _moment(microseconds: int | None) -> str:

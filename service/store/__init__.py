@@ -21,6 +21,7 @@ from service.store.records import (
     TrainingProgress,
     now,
 )
+from service.store.soundness import Owner, SoundnessStore
 
 __all__ = [
     "DAY",
@@ -44,10 +45,12 @@ __all__ = [
     "OperationRecord",
     "OperationState",
     "OperationStore",
+    "Owner",
     "Page",
     "PageTokenError",
     "QuotaStore",
     "Reign",
+    "SoundnessStore",
     "Training",
     "TrainingProgress",
     "now",

@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -58,6 +60,18 @@ class Database:
         """Brings the schema to this version's. Raises :class:`UnavailableError`."""
         async with self.write() as connection:
             await connection.run_sync(_upgrade)
+
+    async def revisions(self) -> tuple[str, str]:
+        """The schema's version, empty if there is none, and this package's.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        async with self.read() as connection:
+            found = await connection.run_sync(
+                lambda each: MigrationContext.configure(each).get_current_revision()
+            )
+        return found or "", ScriptDirectory.from_config(_migrations()).get_current_head() or ""
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -175,7 +189,12 @@ def _begin_sqlite(connection: Connection) -> None:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _migrations()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from service.admin.cli import app
@@ -17,6 +18,7 @@ from service.store import ApiKeyStore, Database
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LIKENESS_DATABASE__URL", f"sqlite+aiosqlite:///{tmp_path}/likeness.db")
     monkeypatch.setenv("LIKENESS_BLOBS__URL", f"file://{tmp_path}/blobs")
+    monkeypatch.setenv("LIKENESS_JOBS__WORK_DIR", f"{tmp_path}/jobs")
     return tmp_path
 
 
@@ -62,3 +64,24 @@ def test_a_tenants_limits_are_set_and_listed() -> None:
     lines = [line.split() for line in admin("quotas", "list").stdout.splitlines()]
     assert lines[1:] == [["blue", "0.5"], ["red", "2", "0"]]
     assert admin("quotas", "set", "red", "--generations", "-1").exit_code == 2
+
+
+def test_fsck_tells_what_it_found_by_exit_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unmade = admin("fsck")
+    assert (unmade.exit_code, "migrate" in unmade.stderr) == (2, True)
+    admin("keys", "list")  # makes the tables
+    assert (admin("fsck").exit_code, admin("fsck").stdout) == (0, "")
+    orphan = home / "blobs" / "artifacts" / "abc" / "1"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"tokens")
+    assert (admin("fsck").exit_code, orphan.exists()) == (0, True)  # it is young
+    told = "artifacts/abc/1: belongs to no identity"
+    dry = admin("fsck", "--min-age", "0")
+    assert (dry.exit_code, dry.stdout, orphan.exists()) == (1, f"{told}\n", True)
+    mended = admin("fsck", "--min-age", "0", "--mend")
+    assert (mended.exit_code, mended.stdout) == (0, f"{told}; mended\n")
+    assert not orphan.exists()
+    monkeypatch.setenv("LIKENESS_DATABASE__URL", "postgresql+asyncpg://127.0.0.1:1/none")
+    with capture_logs():
+        away = admin("fsck")
+    assert (away.exit_code, "does not answer" in away.stderr) == (2, True)
