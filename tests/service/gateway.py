@@ -267,3 +267,9 @@ def scripted(*plan: str, model: str = "sha256:" + "0" * 64, stages: int = 5) -> 
     command = [sys.executable, script, "--plan", ",".join(plan), "--model", model]
     command += ["--stages", str(stages)]
     return {"JOBS__TRAINER": json.dumps(command)}
+
+
+def real_trainer(checkpoint: Path) -> dict[str, str]:
+    """Settings for the trainer itself, with less to do."""
+    command = [sys.executable, "-m", "trainer.work", "--set", "steps=20"]
+    return {"BASE_MODEL": str(checkpoint), "JOBS__TRAINER": json.dumps(command)}

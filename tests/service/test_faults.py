@@ -1,10 +1,8 @@
 """Trainers that fail and processes that are killed: nothing acknowledged is lost."""
 
-import json
 import os
 import select
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from google.rpc import code_pb2
 
 from identity import Identity
 from likeness.v1 import identity_service_pb2 as pb
-from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
+from tests.service.gateway import Gateway, identity_of, metadata_of, real_trainer, scripted
 from tests.service.test_trainings import reason_of
 
 Start = Callable[..., Gateway]
@@ -91,12 +89,6 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
         assert gateway.work_dirs() == []
         answer = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/ann"))
         assert answer.identity == identity
-
-
-def real_trainer(checkpoint: Path) -> dict[str, str]:
-    """The trainer itself, with less to do."""
-    command = [sys.executable, "-m", "trainer.work", "--set", "steps=20"]
-    return {"BASE_MODEL": str(checkpoint), "JOBS__TRAINER": json.dumps(command)}
 
 
 async def test_a_real_training_goes_on_from_its_checkpoint(

@@ -9,7 +9,7 @@ import pytest
 from google.longrunning import operations_pb2
 
 from likeness.v1 import identity_service_pb2 as pb
-from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
+from tests.service.gateway import Gateway, identity_of, metadata_of, real_trainer, scripted
 from tests.support.ray_cluster import LOOPBACK, RayCluster
 
 
@@ -33,7 +33,7 @@ def trainers(gateway: Gateway) -> list[psutil.Process]:
 async def checkpointed(gateway: Gateway, operation: str, attempt: int) -> None:
     """Waits until an attempt has left its checkpoint in the blob store."""
     blob = gateway.home / "blobs" / "checkpoints" / operation.removeprefix("operations/")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not blob.exists() or blob.stat().st_size < attempt:  # noqa: ASYNC110 (a file)
             await asyncio.sleep(0.1)
 
@@ -80,3 +80,20 @@ async def test_a_training_outlives_its_worker_its_node_and_its_gateway(
         assert gateway.blobs() == [f"artifacts/{identity.uid}/4"]
     assert gateway.stop() == 0
     assert trainers(gateway) == []
+
+
+async def test_a_real_training_goes_on_from_its_checkpoint(
+    start_gateway: Callable[..., Gateway], cluster: RayCluster, checkpoint: Path, photo: bytes
+) -> None:
+    gateway = start_gateway(
+        JOBS__BACKEND="ray", JOBS__RAY__ADDRESS=cluster.address, **real_trainer(checkpoint)
+    )
+    async with gateway.stubs() as stubs:
+        operation = await stubs.train(photo, "ann", seed=3)
+        await checkpointed(gateway, operation, 1)
+        (trainer,) = trainers(gateway)
+        trainer.parent().kill()
+        killed = await stubs.finished(operation)
+        whole = await stubs.finished(await stubs.train(photo, "bea", seed=3))
+        assert metadata_of(killed).attempt == 2
+        assert identity_of(killed).artifact_digest == identity_of(whole).artifact_digest
