@@ -2,12 +2,8 @@
 
 import asyncio
 import contextlib
-import fcntl
 import signal
-import uuid
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +31,7 @@ from service.images import ImageDecoder
 from service.jobs import JobBackend
 from service.leadership import Leadership
 from service.logs import fault, set_level
+from service.member import Member
 from service.metrics import Metrics
 from service.metrics_server import serve
 from service.operations import OperationsService
@@ -45,6 +42,7 @@ from service.sampler_client import SamplerClient
 from service.server import Services, make_server
 from service.settings import Settings
 from service.sources import SourceImages
+from service.startup import GatewayDownError, only_gateway
 from service.store import (
     ApiKeyStore,
     ConsentStore,
@@ -68,12 +66,12 @@ FINISH_SECONDS = 10.0
 """How long cancellations and erasures may go on when all calls have ended."""
 
 
-class GatewayDownError(RuntimeError):
-    """The gateway can't start or go on; the message says why."""
-
-
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, member: Member | None = None) -> None:
     """Runs the gateway until SIGTERM or SIGINT.
+
+    Args:
+        settings: of the whole gateway.
+        member: who this process is, if the gateway has several; then it ends with its parent too.
 
     Raises:
         GatewayDownError: see there.
@@ -85,7 +83,7 @@ async def run(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGUSR1, set_level, "debug")
     loop.add_signal_handler(signal.SIGUSR2, set_level, settings.log_level)
     async with AsyncExitStack() as stack:
-        name = stack.enter_context(_only_gateway(settings.jobs.work_dir))
+        name = member.name if member else stack.enter_context(only_gateway(settings.jobs.work_dir))
         metrics = Metrics()
         try:
             provenance = Provenance(settings.provenance)
@@ -162,10 +160,12 @@ async def run(settings: Settings) -> None:
             quotas,
             metrics,
             settings.calls,
+            shares_port=member is not None,
         )
         await tidying.sweep()
         try:
-            stack.callback(serve(metrics.registry, settings.metrics_listen))
+            if member is None:
+                stack.callback(serve(metrics.registry, settings.metrics_listen))
             listen(server, settings.listen, settings.tls)
         except (OSError, RuntimeError) as error:
             addresses = f"{settings.listen} or {settings.metrics_listen}"
@@ -178,6 +178,8 @@ async def run(settings: Settings) -> None:
             asyncio.create_task(monitor.watch(jobs, readiness, metrics)),
             asyncio.create_task(watchdog.run()),
         ]
+        if member is not None:
+            background.append(asyncio.create_task(member.serve_parent()))
         log.info("started", listen=settings.listen)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, *background], return_when=asyncio.FIRST_COMPLETED)
@@ -210,23 +212,3 @@ def _backend(settings: Settings, blobs: BlobStore) -> JobBackend:
         message = "LIKENESS_JOBS__BACKEND: ray needs the package likeness[ray]"
         raise GatewayDownError(message) from error
     return RayBackend(jobs, command, blobs, settings.blobs.url)
-
-
-@contextmanager
-def _only_gateway(work_dir: Path) -> Iterator[str]:
-    """Holds the working directory, until the process is gone at the latest.
-
-    The name that it yields is the directory's: a gateway that starts again bears it again.
-    """
-    work_dir.mkdir(parents=True, exist_ok=True)
-    with (work_dir / "gateway.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise GatewayDownError(f"another gateway works in {work_dir}") from error
-        lock.seek(0)
-        if not (name := lock.read()):
-            name = str(uuid.uuid4())
-            lock.write(name)
-            lock.flush()
-        yield name

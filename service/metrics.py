@@ -1,8 +1,9 @@
 """Prometheus metrics of the gateway: what each says is written here, docs/metrics.md is made of it.
 
 Labels come from closed sets: methods, codes, outcomes, states. A tenant's id, which only an
-administrator gives, stands alone; nothing a caller wrote is ever a label. One process serves them
-all: trainers tell the gateway what they do, and the gateway counts it.
+administrator gives, stands alone; nothing a caller wrote is ever a label. Trainers tell the gateway
+what they do, and the gateway counts it; its processes, if it has several, count together
+(`shared_metrics.py`).
 """
 
 import platform
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import product
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
@@ -29,6 +31,9 @@ RPC = ("grpc_service", "grpc_method")
 MAX_TENANTS = 200
 """Tenants that have labels of their own; all further ones share ``other``."""
 
+Together = Literal["livesum", "livemin", "livemostrecent"]
+"""What several processes make of a gauge; it goes away with its process."""
+
 
 @dataclass
 class Metrics:
@@ -38,13 +43,8 @@ class Metrics:
 
     def __post_init__(self) -> None:
         self._tenants: set[str] = set()
-        self._oldest: int | None = None
         ProcessCollector(registry=self.registry)
-        Info(
-            "likeness_build",
-            "Versions of Likeness and Python, as labels of a constant 1.",
-            registry=self.registry,
-        ).info({"version": version("likeness"), "python": platform.python_version()})
+        add_build(self.registry)
         self._of_calls()
         self._of_trainings()
         self._of_generation()
@@ -75,15 +75,18 @@ class Metrics:
             "Trainings in the database by state: `queued`, `running`, `succeeded`, `failed`, "
             "`cancelled`; every gateway tells the same.",
             "state",
+            together="livemostrecent",
         )
         self.queue_depth = self._gauge(
             "likeness_training_queue_depth",
             "Trainings that wait for a worker, looked at every 2 s.",
+            together="livemostrecent",
         )
-        self._gauge(
+        self.queue_oldest_seconds = self._gauge(
             "likeness_training_queue_oldest_seconds",
             "Age of the oldest training that waits, 0 if none does.",
-        ).set_function(self._oldest_seconds)
+            together="livemostrecent",
+        )
         self.leading = self._gauge(
             "likeness_leading",
             "1 if this gateway is the one of its database that dispatches trainings.",
@@ -171,6 +174,7 @@ class Metrics:
         self.triton_up = self._gauge(
             "likeness_triton_up",
             "1 if all of Triton's models answer heartbeats and the serving bundle is readable.",
+            together="livemin",
         )
         self.heartbeat_seconds = self._histogram(
             "likeness_triton_heartbeat_seconds",
@@ -180,7 +184,9 @@ class Metrics:
         self.model_reloads = self._counter(
             "likeness_model_reloads", "Models loaded anew since their process had died.", "model"
         )
-        self.store_up = self._gauge("likeness_store_up", "1 if the database accepts a write.")
+        self.store_up = self._gauge(
+            "likeness_store_up", "1 if the database accepts a write.", together="livemin"
+        )
         self.store_seconds = self._histogram(
             "likeness_store_seconds",
             "Time of a transaction (`read`, `write`), waiting for a connection included, that "
@@ -229,7 +235,8 @@ class Metrics:
         for state, count in states.items():
             self.operations.labels(state).set(count)
         self.queue_depth.set(states["queued"])
-        self._oldest = oldest
+        age = 0.0 if oldest is None else time.time() - oldest / 1e6
+        self.queue_oldest_seconds.set(max(0.0, age))
 
     def training_ended(self, outcome: str, seconds: float) -> None:
         """Counts a training that ended as ``succeeded``, ``failed`` or ``cancelled``."""
@@ -251,14 +258,11 @@ class Metrics:
         self._tenants.add(tenant)
         return tenant
 
-    def _oldest_seconds(self) -> float:
-        return 0.0 if self._oldest is None else max(0.0, time.time() - self._oldest / 1e6)
-
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(name, text, labels, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str, together: Together = "livesum") -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=together)
 
     def _histogram(
         self, name: str, text: str, buckets: tuple[float, ...], *labels: str
@@ -279,3 +283,12 @@ def timed(histogram: Histogram, operation: str, *faults: type[Exception]) -> Ite
     finally:
         seconds = time.perf_counter() - began
         histogram.labels(operation, outcome).observe(seconds, exemplar())
+
+
+def add_build(registry: CollectorRegistry) -> None:
+    """Which code counts here."""
+    Info(
+        "likeness_build",
+        "Versions of Likeness and Python, as labels of a constant 1.",
+        registry=registry,
+    ).info({"version": version("likeness"), "python": platform.python_version()})

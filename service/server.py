@@ -46,13 +46,18 @@ def make_server(
     quotas: Quotas,
     metrics: Metrics,
     calls: CallSettings,
+    shares_port: bool,
 ) -> grpc.aio.Server:
-    """The server, with reflection, listening nowhere yet."""
+    """The server, with reflection, listening nowhere yet.
+
+    Args:
+        shares_port: whether other processes of this gateway listen on the same port.
+    """
     rules = RulesInterceptor({**services.identities.further, **services.generation.further})
     outer = RpcInterceptor(authenticator, quotas, metrics)
     server = grpc.aio.server(
         interceptors=[outer, DeadlineInterceptor(calls.default_seconds), rules],
-        options=_options(calls),
+        options=_options(calls, shares_port),
         maximum_concurrent_rpcs=calls.concurrent,
     )
     identity_service_pb2_grpc.add_IdentityServiceServicer_to_server(services.identities, server)
@@ -74,7 +79,7 @@ def make_server(
     return server
 
 
-def _options(calls: CallSettings) -> list[tuple[str, int]]:
+def _options(calls: CallSettings, shares_port: bool) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", calls.max_request_bytes),
         ("grpc.max_send_message_length", calls.max_response_bytes),
@@ -83,5 +88,5 @@ def _options(calls: CallSettings) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", round(calls.keepalive_timeout_seconds * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", round(calls.min_ping_seconds * 1000)),
-        ("grpc.so_reuseport", 0),  # a second gateway on the same port is a mistake
+        ("grpc.so_reuseport", int(shares_port)),  # a second gateway on the port is a mistake
     ]

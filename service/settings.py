@@ -109,7 +109,9 @@ class JobSettings(BaseModel):
     )
     ray: RaySettings = Field(default_factory=RaySettings)
     work_dir: Path = Field(default=HOME / "jobs", description="Checkpoints of trainings under way.")
-    workers: int = Field(default=1, ge=1, le=64, description="Workers, each with its own model.")
+    workers: int = Field(
+        default=1, ge=1, le=1024, description="Workers, each with its own model."
+    )
     group_size: int = Field(
         default=8, ge=1, le=64, description="Trainings that share a worker's batch, at most."
     )
@@ -280,6 +282,9 @@ class Settings(BaseSettings):
     listen: Address = Field(default="127.0.0.1:50051", description="gRPC address.")
     metrics_listen: LoopbackAddress = Field(
         default="127.0.0.1:9464", description="HTTP address of Prometheus metrics."
+    )
+    processes: int = Field(
+        default=1, ge=1, le=64, description="Processes that serve the port, about one a core."
     )
     log_level: Level = Field(default="info", description="The least that is logged.")
     bundle: Path = Field(default=HOME / "serving", description="What Triton serves.")

@@ -19,7 +19,9 @@ are in seconds. Labels come from closed sets (methods, status codes, outcomes, s
 tenant's id, which an administrator gave: no metric tells what a caller wrote, named or showed.
 Histograms of times name traces as exemplars while [tracing](tracing.md) is on.
 
-One process counts for all: trainers, wherever they run, tell the leading gateway what they do.
+Trainers, wherever they run, tell the leading gateway what they do. A gateway of several processes
+(`LIKENESS_PROCESSES`) answers with their sum: what a process that died had counted stays, its gauges go
+with it, and `up` gauges are 1 only if all processes say so. Its histograms name no traces.
 
 """
 PROCESS = """
