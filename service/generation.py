@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -86,24 +86,26 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         if timeout <= 0:
             raise DeadlineExceededError("the call's deadline is over", "DEADLINE_EXCEEDED")
         self._metrics.asked(tenant, "generation")
-        with self._measured() as progressed:
-            place = self._quotas.generation(tenant, timeout)
-            async with place, aclosing(draw_all(self._drawing, plan.requests, timeout)) as events:
-                async for event in events:
-                    match event:
-                        case SamplerProgress(step, total_steps, position):
-                            progressed(step)
-                            yield pb.GenerationProgress(
-                                step=step, total_steps=total_steps, queue_position=position
-                            )
-                        case SamplerPreview(index, step, pixels):
-                            yield await _preview(index, step, pixels)
-                        case SamplerImage(index, pixels):
-                            with self._metrics.encode_seconds.time():
-                                picture = await self._picture(index, pixels, plan.making(index))
-                                picture.prompt_index = plan.prompt_index(index)
-                            yield picture
-                            self._metrics.drawn(tenant)
+        async with (
+            self._quotas.generation(tenant, timeout),
+            self._measured() as progressed,
+            aclosing(draw_all(self._drawing, plan.requests, timeout)) as events,
+        ):
+            async for event in events:
+                match event:
+                    case SamplerProgress(step, total_steps, position):
+                        progressed(step)
+                        yield pb.GenerationProgress(
+                            step=step, total_steps=total_steps, queue_position=position
+                        )
+                    case SamplerPreview(index, step, pixels):
+                        yield await _preview(index, step, pixels)
+                    case SamplerImage(index, pixels):
+                        with self._metrics.encode_seconds.time():
+                            picture = await self._picture(index, pixels, plan.making(index))
+                            picture.prompt_index = plan.prompt_index(index)
+                        yield picture
+                        self._metrics.drawn(tenant)
 
     async def _picture(
         self, index: int, pixels: npt.NDArray[np.uint8], making: Making
@@ -121,8 +123,8 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
             content_credentials=published.signed,
         )
 
-    @contextmanager
-    def _measured(self) -> Iterator[Callable[[int], None]]:
+    @asynccontextmanager
+    async def _measured(self) -> AsyncIterator[Callable[[int], None]]:
         """Measures a drawing; what it yields is to be told how many steps are done."""
         started = time.monotonic()
         begun, outcome = False, "succeeded"

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ import pytest
 from google.longrunning import operations_pb2
 from google.rpc import error_details_pb2
 
+from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
 from service.errors import QuotaExceededError
 from service.quotas import Quotas
@@ -98,30 +100,37 @@ async def test_a_tenants_own_limits_come_before_the_defaults(database: Database)
     assert await store.limits("blue") == Limits(generations=1, identities=5)
 
 
-async def test_what_a_tenant_may_store_is_told(
-    start_gateway: Callable[..., Gateway], photo: bytes
+async def test_what_a_tenant_may_use_is_told(
+    start_gateway: Callable[..., Gateway], photo: bytes, light_bundle: Path
 ) -> None:
     quotas = {"QUOTAS__IDENTITIES": "2", "QUOTAS__IMAGE_BYTES": str(len(photo) * 3 // 2)}
+    quotas |= {"QUOTAS__GENERATIONS": "0", "BUNDLE": str(light_bundle)}
     gateway = start_gateway(**quotas, **scripted("stall"))
 
-    async def refusal(stubs: Any, name: str) -> Any:
+    async def refused(call: Awaitable[Any]) -> Any:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stubs.train(photo, name)
+            await call
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         return details(caught.value)
 
     async with gateway.stubs() as stubs:
         first = await stubs.train(photo, "ann")
-        told = await refusal(stubs, "ben")
+        told = await refused(stubs.train(photo, "ben"))
         assert "image_bytes" in told[error_details_pb2.QuotaFailure].violations[0].description
         assert error_details_pb2.RetryInfo in told
         await stubs.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=first))
         second = await stubs.train(photo, "cat")
         await stubs.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=second))
-        told = await refusal(stubs, "dan")
+        told = await refused(stubs.train(photo, "dan"))
         (violation,) = told[error_details_pb2.QuotaFailure].violations
         assert violation.description == "identities: at most 2"
         assert error_details_pb2.RetryInfo not in told
         await stubs.identities.DeleteIdentity(pb.DeleteIdentityRequest(name="identities/ann"))
         await stubs.train(photo, "dan")
         assert len([blob for blob in gateway.blobs() if blob.startswith("sources/")]) == 1
+        spec = generation_pb.GenerationSpec(prompt="a dog")
+        told = await refused(stubs.generation.Generate(generation_pb.GenerateRequest(spec=spec)))
+        (violation,) = told[error_details_pb2.QuotaFailure].violations
+        assert violation.description == "generations: at most 0"
+    # It is no drawing that failed.
+    assert 'likeness_generation_seconds_count{outcome="failed"} 0.0' in gateway.metrics()
