@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from service.settings import Settings
+
 CHART = Path("k8s/likeness")
-PROFILES = ("values", "values-cpu-demo", "values-single-gpu", "values-production")
+PROFILES = ("values", "values-cpu-demo", "values-single-gpu", "values-production", "everything")
+"""Values files of the chart; ``everything``: the last one with what it leaves off."""
 
 Manifest = dict[str, Any]
 
@@ -24,17 +27,25 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([command, *arguments], capture_output=True, text=True, check=False)
 
 
+def values_files(profile: str) -> list[str]:
+    """Helm's options for a profile's values."""
+    files = [CHART / f"{profile}.yaml"]
+    if profile == "everything":
+        files = [CHART / "values-production.yaml", Path("tests/k8s/everything.yaml")]
+    return [each for file in files for each in ("--values", str(file))]
+
+
 @cache
 def render(profile: str = "values", *settings: str) -> Sequence[Manifest]:
     """What the release ``test`` in the namespace ``likeness`` is made of.
 
     Args:
-        profile: name of a values file of the chart.
+        profile: one of :data:`PROFILES`.
         settings: ``path=value``, value as JSON.
     """
     options = [each for setting in settings for each in ("--set-json", setting)]
-    values = str(CHART / f"{profile}.yaml")
-    done = helm("template", "test", str(CHART), "-n", "likeness", "--values", values, *options)
+    options += values_files(profile)
+    done = helm("template", "test", str(CHART), "-n", "likeness", *options)
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
 
@@ -71,6 +82,23 @@ def containers(pod: Manifest) -> dict[str, Manifest]:
 def environment(container: Manifest) -> dict[str, Any]:
     """A container's variables: values, or where they come from."""
     return {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+
+
+def of_this_release(text: str) -> str:
+    """Rules or panels with the labels of what the release ``test`` is scraped through."""
+    for job, service in (("gateway", "test-metrics"), ("triton", "test-triton")):
+        labels = f"job='{service}',namespace='likeness'"
+        text = text.replace(f"job='likeness-{job}'", labels)
+    assert "likeness-gateway" not in text
+    return text
+
+
+def setting_of(settings: Settings, variable: str) -> Any:
+    """What the code makes of an environment variable. Raises KeyError if it has no such setting."""
+    found: Any = settings.model_dump()
+    for part in variable.removeprefix("LIKENESS_").lower().split("__"):
+        found = found[part]
+    return found
 
 
 @pytest.fixture(params=PROFILES)

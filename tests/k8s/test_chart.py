@@ -1,18 +1,16 @@
-"""The chart as a whole: Helm takes it, Kubernetes would, and its values are described."""
+"""The chart as a whole: Helm takes it, and its values are described."""
 
 import json
 import runpy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
-from tests.k8s.conftest import CHART, PROFILES, Manifest, helm, render
+from tests.k8s.conftest import CHART, PROFILES, Manifest, helm, render, values_files
 
-KUBERNETES = ("1.30", "1.34", "1.37")
-OF_OPERATORS = {"ray.io/v1", "monitoring.coreos.com/v1"}
 FREE_MAPS = {
     *("annotations", "dashboardLabels", "environment", "labels", "limits", "nodeSelector"),
     *("requests", "tenants"),
@@ -21,16 +19,8 @@ FREE_MAPS = {
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_helm_finds_no_fault(name: str) -> None:
-    done = helm("lint", "--strict", str(CHART), "--values", str(CHART / f"{name}.yaml"))
+    done = helm("lint", "--strict", str(CHART), *values_files(name))
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("version", KUBERNETES)
-def test_kubernetes_knows_every_field(profile: Sequence[Manifest], version: str) -> None:
-    own = [each for each in profile if each["apiVersion"] not in OF_OPERATORS]
-    assert own
-    for each in own:
-        kubernetes_validate.validate(each, version, strict=True)
 
 
 def test_names_are_unique_and_labelled(profile: Sequence[Manifest]) -> None:
@@ -40,9 +30,12 @@ def test_names_are_unique_and_labelled(profile: Sequence[Manifest]) -> None:
         assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == "test"
 
 
-def test_templates_are_short() -> None:
+def test_templates_are_short_and_each_has_its_tests() -> None:
     for file in (CHART / "templates").iterdir():
         assert len(file.read_text().splitlines()) < 150, file
+        if file.suffix == ".yaml":
+            name = file.stem.replace("-", "_").replace("gateway_envoy", "envoy")
+            assert Path(f"tests/k8s/test_{name}.py").exists(), file
 
 
 def _paths(values: Any, schema: Any, root: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -84,64 +77,6 @@ def test_every_value_is_documented() -> None:
 
 def test_the_readme_is_of_these_values() -> None:
     assert (CHART / "README.md").read_text() == runpy.run_path("k8s/document.py")["readme"]()
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        (["gateway.replicas=2"], "needs database.secretName and blobs.url"),
-        (["gateway.autoscaling.enabled=true"], "needs database.secretName and blobs.url"),
-        (["gateway.replicas=2", 'blobs.url="s3://b"'], "needs database.secretName and blobs.url"),
-        (['training.backend="ray"'], "needs database.secretName and blobs.url"),
-        (['images.gateway.tag="latest"'], "tag"),
-        (['export.target="cuda"'], "target"),
-        (['gateway.environment={"PATH": "/"}'], "PATH"),
-        (['triton.resources={"requests": {}, "limits": null}'], "limits"),
-        (['databse.secretName="x"'], "databse"),
-    ],
-)
-def test_values_that_can_not_work_are_refused(
-    refused: Callable[..., str], settings: list[str], message: str
-) -> None:
-    assert message in refused(*settings)
-
-
-def test_extra_objects_are_templates() -> None:
-    extra = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "{{ .Release.Name }}-extra", "labels": {}},
-    }
-    names = [
-        each["metadata"]["name"] for each in render("values", f"extraObjects={json.dumps([extra])}")
-    ]
-    assert "test-extra" in names
-
-
-def test_an_upgrade_changes_nothing_immutable() -> None:
-    """Other resources, models and sizes: selectors stay, and another export is another Job."""
-    before = render("values-production")
-    after = render(
-        "values-production",
-        'export.args=["--max-rows=8"]',
-        'export.resources={"requests": {"cpu": "8"}, "limits": {"memory": "64Gi"}}',
-        "training.workers=2",
-    )
-
-    def fixed(manifests: Sequence[Manifest]) -> dict[tuple[str, str], Any]:
-        return {
-            (each["kind"], each["metadata"]["name"]): each["spec"].get("selector")
-            if each["kind"] == "Deployment"
-            else each["spec"]
-            for each in manifests
-            if each["kind"] in ("Deployment", "Job", "PersistentVolumeClaim")
-        }
-
-    old, new = fixed(before), fixed(after)
-    common = old.keys() & new.keys()
-    assert {kind for kind, _ in old.keys() - common} == {"Job"}
-    for key in common:
-        assert old[key] == new[key], key
 
 
 def test_no_secret_is_in_the_chart() -> None:

@@ -79,7 +79,7 @@ def test_secrets_are_named_where_they_are_used(secret: str) -> None:
     expected = {
         "likeness-database": ["Deployment/test"],
         "likeness-blobs": ["Deployment/test", "RayCluster/test-ray/trainers"],
-        "likeness-hub": ["Job/"],
+        "likeness-hub": ["Job/test-export-"],
     }[secret]
     assert len(users) == len(expected)
     assert all(any(user.startswith(name) for name in expected) for user in users)

@@ -23,7 +23,7 @@ def test_it_loads_what_the_gateway_asks_for(profile: Sequence[Manifest]) -> None
 
 
 def test_all_speak_of_one_bundle(profile: Sequence[Manifest]) -> None:
-    (name,) = (each for each in pods(profile) if each.startswith("Job/"))
+    (name,) = (each for each in pods(profile) if each.startswith("Job/test-export-"))
     (out,) = (
         each.removeprefix("--out=")
         for each in containers(pods(profile)[name])["export"]["args"]

@@ -23,6 +23,11 @@ image: {{ printf "%s:%s" $image.repository (default (first .).Chart.AppVersion $
 imagePullPolicy: {{ $image.pullPolicy }}
 {{- end }}
 
+{{/* The gateway's, with PyTorch where trainings run beside it. */}}
+{{- define "likeness.gatewayImage" -}}
+{{ include "likeness.image" (list . (ternary "gateway" "trainer" (eq .Values.training.backend "ray"))) }}
+{{- end }}
+
 {{/* What every pod has: an account without a token, and the restricted Pod Security Standard. */}}
 {{- define "likeness.pod" -}}
 serviceAccountName: {{ include "likeness.name" . }}
@@ -82,23 +87,6 @@ envFrom:
   - secretRef:
       name: {{ . }}
 {{- end }}
-{{- end }}
-
-{{/* The image that makes the models, and what it is asked for: another answer is another bundle. */}}
-{{- define "likeness.exportArguments" -}}
-- --checkpoint={{ .Values.baseModel }}
-- --target={{ .Values.export.target }}
-{{- with .Values.export.args }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
-{{- define "likeness.exportHash" -}}
-{{ printf "%s %s" (include "likeness.image" (list . "export")) (include "likeness.exportArguments" .) | sha256sum | trunc 10 }}
-{{- end }}
-
-{{- define "likeness.bundle" -}}
-/models/{{ include "likeness.exportHash" . }}
 {{- end }}
 
 {{- define "likeness.modelsClaim" -}}

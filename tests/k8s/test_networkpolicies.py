@@ -68,9 +68,12 @@ def test_calls_come_to_envoy_only() -> None:
     assert ports_from(render("values-cpu-demo"), "gateway", "anybody") == set()
 
 
-def test_triton_goes_nowhere(profile: Sequence[Manifest]) -> None:
-    ports = {p["port"] for rule in rules(profile, "triton", "egress") for p in rule["ports"]}
-    assert ports == {53}
+@pytest.mark.parametrize(
+    ("name", "ports"), [("values-production", {53}), ("everything", {53, 4318})]
+)
+def test_triton_goes_nowhere_but_to_the_collector(name: str, ports: set[int]) -> None:
+    found = rules(render(name), "triton", "egress")
+    assert {port["port"] for rule in found for port in rule["ports"]} == ports
 
 
 def test_nodes_of_the_ray_cluster_reach_each_other() -> None:

@@ -11,7 +11,9 @@ from tests.k8s.conftest import Manifest, containers, environment, pods, render
 
 
 def job(manifests: Sequence[Manifest]) -> tuple[str, Manifest]:
-    ((name, pod),) = ((n, pod) for n, pod in pods(manifests).items() if n.startswith("Job/"))
+    ((name, pod),) = (
+        (n, p) for n, p in pods(manifests).items() if n.startswith("Job/test-export-")
+    )
     return name, containers(pod)["export"]
 
 
@@ -37,10 +39,13 @@ def test_another_export_is_another_job_and_bundle() -> None:
     assert len(bundles) == len(settings)
 
 
-def test_more_memory_is_the_same_export() -> None:
+@pytest.mark.parametrize(("component", "same_job"), [("triton", True), ("export", False)])
+def test_more_memory_is_the_same_bundle(component: str, same_job: bool) -> None:
+    """But the export's own is another Job, since a Job can't be changed."""
     resources = json.dumps({"requests": {"cpu": "8"}, "limits": {"memory": "64Gi"}})
-    other = render("values", f"triton.resources={resources}")
-    assert job(render()) == job(other)
+    name, container = job(render("values", f"{component}.resources={resources}"))
+    assert container["args"] == job(render())[1]["args"]
+    assert (name == job(render())[0]) is same_job
 
 
 @pytest.mark.parametrize(("name", "token"), [("values", False), ("values-production", True)])
