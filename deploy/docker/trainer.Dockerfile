@@ -14,6 +14,7 @@ COPY faceworld/checkpoint /opt/likeness/checkpoint
 ENV PATH=/opt/venv/bin:$PATH \
   PYTHONDONTWRITEBYTECODE=1 \
   PYTHONUNBUFFERED=1
+RUN install --directory --owner=10001 --group=10001 /data /models
 USER 10001:10001
 WORKDIR /tmp
 CMD ["python", "-m", "service"]
