@@ -73,7 +73,7 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
     async def _violations(
         self, request: pb.GenerateRequest | pb.StreamGenerateRequest
     ) -> list[Violation]:
-        return await self._planner.violations(request.spec)
+        return await self._planner.violations(request.spec, caller().tenant)
 
     async def _draw(
         self, spec: pb.GenerationSpec, context: Context, preview_every: int = 0

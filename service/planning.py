@@ -71,7 +71,6 @@ class Planner:
     ) -> None:
         self._identities, self._cache, self._bundles = identities, cache, bundles
         self._decoder, self._settings = decoder, settings
-        self._ceiling = pb.Priority.Value(f"PRIORITY_{settings.priority_ceiling.upper()}")
 
     async def plan(self, spec: pb.GenerationSpec, tenant: str, preview_every: int) -> Plan:
         """The plan of a request.
@@ -86,7 +85,7 @@ class Planner:
             UnavailableError: see there.
         """
         bundle = await self._bundles.find()
-        violations = spec_violations(spec, bundle, self._ceiling)
+        violations = spec_violations(spec, bundle, self._ceiling(tenant))
         if not violations:
             bundle = bundle or await self._bundles.get()
         init_image = await self._init_image(spec, bundle, violations)
@@ -127,12 +126,15 @@ class Planner:
         )
         return Plan((first, *others), model.base_model_digest)
 
-    async def violations(self, spec: pb.GenerationSpec) -> list[Violation]:
+    async def violations(self, spec: pb.GenerationSpec, tenant: str) -> list[Violation]:
         """Everything that makes :meth:`plan` refuse a request as invalid."""
         bundle = await self._bundles.find()
-        found = spec_violations(spec, bundle, self._ceiling)
+        found = spec_violations(spec, bundle, self._ceiling(tenant))
         await self._init_image(spec, bundle, found)
         return found
+
+    def _ceiling(self, tenant: str) -> int:
+        return pb.Priority.Value(f"PRIORITY_{self._settings.ceiling_of(tenant).upper()}")
 
     async def _init_image(
         self, spec: pb.GenerationSpec, bundle: Bundle | None, violations: list[Violation]

@@ -7,7 +7,7 @@ import binascii
 import ipaddress
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -109,9 +109,7 @@ class JobSettings(BaseModel):
     )
     ray: RaySettings = Field(default_factory=RaySettings)
     work_dir: Path = Field(default=HOME / "jobs", description="Checkpoints of trainings under way.")
-    workers: int = Field(
-        default=1, ge=1, le=1024, description="Workers, each with its own model."
-    )
+    workers: int = Field(default=1, ge=1, le=1024, description="Workers, each with its own model.")
     group_size: int = Field(
         default=8, ge=1, le=64, description="Trainings that share a worker's batch, at most."
     )
@@ -141,6 +139,9 @@ class JobSettings(BaseModel):
     )
 
 
+PriorityName: TypeAlias = Literal["low", "normal", "high"]
+
+
 class GenerationSettings(BaseModel):
     """What `Generate` does if the request leaves it open."""
 
@@ -150,9 +151,16 @@ class GenerationSettings(BaseModel):
     )
     guidance_scale: float = Field(default=7.5, ge=1, le=30, description="Weight of guidance.")
     timeout_seconds: float = Field(default=300.0, gt=0, description="Limit of a call.")
-    priority_ceiling: Literal["low", "normal", "high"] = Field(
+    priority_ceiling: PriorityName = Field(
         default="normal", description="The highest priority that a request may ask for."
     )
+    priority_ceilings: dict[str, PriorityName] = Field(
+        default_factory=dict, description="The same, of tenants that have another one."
+    )
+
+    def ceiling_of(self, tenant: str) -> PriorityName:
+        """The highest priority that a tenant's requests may ask for."""
+        return self.priority_ceilings.get(tenant, self.priority_ceiling)
 
 
 class CallSettings(BaseModel):

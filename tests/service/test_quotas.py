@@ -1,6 +1,7 @@
 """Quotas: what gateways that share a database let through together."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,10 +14,11 @@ from google.rpc import error_details_pb2
 
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
+from service.caller import DEFAULT_TENANT
 from service.errors import QuotaExceededError
 from service.quotas import Quotas
 from service.store import Database, Limits, QuotaStore, now
-from tests.service.gateway import Gateway, details, scripted
+from tests.service.gateway import Gateway, details, scripted, violations
 
 
 def gateways(database: Database, count: int, **limits: Any) -> list[Quotas]:
@@ -105,6 +107,7 @@ async def test_what_a_tenant_may_use_is_told(
 ) -> None:
     quotas = {"QUOTAS__IDENTITIES": "2", "QUOTAS__IMAGE_BYTES": str(len(photo) * 3 // 2)}
     quotas |= {"QUOTAS__GENERATIONS": "0", "BUNDLE": str(light_bundle)}
+    quotas |= {"GENERATION__PRIORITY_CEILINGS": json.dumps({DEFAULT_TENANT: "low"})}
     gateway = start_gateway(**quotas, **scripted("stall"))
 
     async def refused(call: Awaitable[Any]) -> Any:
@@ -132,5 +135,9 @@ async def test_what_a_tenant_may_use_is_told(
         told = await refused(stubs.generation.Generate(generation_pb.GenerateRequest(spec=spec)))
         (violation,) = told[error_details_pb2.QuotaFailure].violations
         assert violation.description == "generations: at most 0"
+        spec.priority = generation_pb.PRIORITY_NORMAL
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.generation.Generate(generation_pb.GenerateRequest(spec=spec))
+        assert "PRIORITY_LOW" in violations(caught.value)["spec.priority"]
     # It is no drawing that failed.
     assert 'likeness_generation_seconds_count{outcome="failed"} 0.0' in gateway.metrics()
