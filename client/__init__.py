@@ -1,7 +1,8 @@
 """Python client and the `likeness` command line."""
 
 from client.access import Access
-from client.client import DEFAULT_ADDRESS, LikenessClient
+from client.client import LikenessClient
+from client.connection import DEFAULT_ADDRESS
 from client.errors import FieldViolation, LikenessError
 from client.generation import Drawing
 from client.names import placeholder_bindings

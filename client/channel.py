@@ -4,7 +4,8 @@ import json
 
 import grpc
 
-from client.tracing import INTERCEPTORS
+from client.access import Access
+from client.interceptors import interceptors
 
 _RETRIED = {
     "likeness.v1.IdentityService": (
@@ -12,7 +13,9 @@ _RETRIED = {
         "WatchTraining",
         "GetIdentity",
         "ListIdentities",
+        "ExportIdentity",
     ),
+    "likeness.v1.ProvenanceService": ("VerifyImage",),
     "google.longrunning.Operations": (
         "ListOperations",
         "GetOperation",
@@ -53,8 +56,13 @@ _OPTIONS = (
 )
 
 
-def open_channel(address: str, tls: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-    """A channel to `address`; calls that change nothing twice are tried again while it is away."""
-    if tls is None:
-        return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=INTERCEPTORS)
-    return grpc.aio.secure_channel(address, tls, options=_OPTIONS, interceptors=INTERCEPTORS)
+def open_channel(address: str, access: Access) -> grpc.aio.Channel:
+    """A channel to `address`; calls that change nothing twice are tried again while it is away.
+
+    Raises:
+        OSError: a file of `access` can't be read.
+    """
+    intercepted = interceptors(access)
+    if (tls := access.channel_credentials(address)) is None:
+        return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=intercepted)
+    return grpc.aio.secure_channel(address, tls, options=_OPTIONS, interceptors=intercepted)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from client.images import image_bytes
 from client.names import IDENTITIES, placeholder_bindings, resource_name
+from client.uploads import MAX_IMAGE_BYTES, upload
 from likeness.v1 import generation_service_pb2 as pb
 
 SchedulerName = Literal["ddim", "dpmpp_2m", "euler", "euler_ancestral", "unipc", "lcm"]
@@ -16,6 +16,8 @@ class Drawing(TypedDict, total=False):
     """How to draw a prompt. The service chooses whatever is left out or None.
 
     Attributes:
+        additional_prompts: drawn in the same batch, with everything else the same; each picture's
+            `prompt_index` tells its prompt. Words mean the same identities in all of them.
         negative_prompt: what to keep out of the picture.
         image_count: number of pictures.
         steps: denoising steps.
@@ -31,6 +33,7 @@ class Drawing(TypedDict, total=False):
         priority: whose turn it is when requests compete.
     """
 
+    additional_prompts: Sequence[str]
     negative_prompt: str
     image_count: int | None
     steps: int | None
@@ -49,17 +52,19 @@ class Drawing(TypedDict, total=False):
 def generation_spec(
     prompt: str, identities: Mapping[str, str] | None, drawing: Drawing
 ) -> pb.GenerationSpec:
-    """The message; without `identities` each `<word>` of the prompt means `identities/word`.
+    """The message; without `identities` each `<word>` of the prompts means `identities/word`.
 
     Raises:
         LikenessError: the initial picture is larger than the service takes.
         OSError: the initial picture can't be read.
         ValueError: there is no such scheduler or priority.
     """
-    bindings = placeholder_bindings(prompt) if identities is None else identities
+    further = drawing.get("additional_prompts", ())
+    bindings = placeholder_bindings(prompt, *further) if identities is None else identities
     scheduler, priority = drawing.get("scheduler"), drawing.get("priority")
     spec = pb.GenerationSpec(
         prompt=prompt,
+        additional_prompts=further,
         identities={word: resource_name(IDENTITIES, name) for word, name in bindings.items()},
         negative_prompt=drawing.get("negative_prompt", ""),
         image_count=drawing.get("image_count"),
@@ -84,5 +89,5 @@ def _init_image(drawing: Drawing) -> pb.InitImage | None:
     image = drawing.get("init_image")
     if image is None:
         return None
-    data = image_bytes("spec.init_image.data", image)
+    data = upload("spec.init_image.data", image, MAX_IMAGE_BYTES)
     return pb.InitImage(data=data, strength=drawing.get("init_strength"))

@@ -11,10 +11,12 @@ from client.records import (
     identity_record,
     progress_record,
     training_record,
+    verification_record,
 )
 from client.training import Training, TrainingUpdate
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
+from likeness.v1.provenance_service_pb2 import VerifyImageResponse
 
 
 class JsonOutput:
@@ -44,6 +46,7 @@ class JsonOutput:
                 "event": "picture",
                 "path": str(path),
                 "index": picture.index,
+                "prompt_index": picture.prompt_index,
                 "seed": picture.seed,
                 "width": picture.width,
                 "height": picture.height,
@@ -53,6 +56,12 @@ class JsonOutput:
     def identities(self, identities: list[pb.Identity]) -> None:
         for identity in identities:
             _line(identity_record(identity))
+
+    def exported(self, identity: pb.Identity, path: Path) -> None:
+        _line({"event": "exported", "path": str(path), "identity": identity_record(identity)})
+
+    def verified(self, answer: VerifyImageResponse) -> None:
+        _line({"event": "verified", **verification_record(answer)})
 
     def trainings(self, trainings: list[Training]) -> None:
         for training in trainings:

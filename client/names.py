@@ -12,6 +12,7 @@ def resource_name(collection: str, name: str) -> str:
     return name if "/" in name else f"{collection}/{name}"
 
 
-def placeholder_bindings(prompt: str) -> dict[str, str]:
-    """Binds each `<word>` of the prompt to `identities/word`."""
-    return {word: resource_name(IDENTITIES, word) for word in _PLACEHOLDER.findall(prompt)}
+def placeholder_bindings(*prompts: str) -> dict[str, str]:
+    """Binds each `<word>` of the prompts to `identities/word`."""
+    words = (word for prompt in prompts for word in _PLACEHOLDER.findall(prompt))
+    return {word: resource_name(IDENTITIES, word) for word in words}

@@ -1,8 +1,16 @@
-"""Command line options of the form WORD=VALUE."""
+"""Options that several commands have, and those of the form WORD=VALUE."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
 
 import typer
+
+Address = Annotated[
+    str, typer.Option(envvar="LIKENESS_ADDRESS", metavar="HOST:PORT", help="Where the service is.")
+]
+PreviewsTo = Annotated[Path, typer.Option(file_okay=False, help="Where pictures on the way go.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else.")]
 
 
 def parse_bindings(texts: list[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from client.errors import LikenessError
 from client.training import Training, TrainingUpdate
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
+from likeness.v1.provenance_service_pb2 import VerifyImageResponse
 
 
 class Output(Protocol):
@@ -32,6 +33,12 @@ class Output(Protocol):
 
     def identities(self, identities: list[pb.Identity]) -> None:
         """The identities that there are."""
+
+    def exported(self, identity: pb.Identity, path: Path) -> None:
+        """An identity's artifact was written."""
+
+    def verified(self, answer: VerifyImageResponse) -> None:
+        """What is known of a picture."""
 
     def trainings(self, trainings: list[Training]) -> None:
         """The trainings that there are."""

@@ -1,7 +1,9 @@
-"""Writes pictures where they harm nothing: complete or not at all, and never over another file."""
+"""Writes files where they harm nothing: complete or not at all, and never over another file."""
 
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -23,23 +25,39 @@ def save_picture(directory: Path, stem: str, data: bytes, mime_type: str) -> Pat
     Raises:
         OSError: the picture can't be written.
     """
+    suffix = _SUFFIXES.get(mime_type, "")
+    with _aside(directory, data) as aside:
+        for number in count(1):
+            path = directory / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}"
+            with suppress(FileExistsError):
+                return _moved(aside, path)
+    raise AssertionError("there is always a larger number")
+
+
+def save_file(path: Path, data: bytes) -> None:
+    """Writes a file, and its directory if needed.
+
+    Raises:
+        FileExistsError: there is such a file.
+        OSError: it can't be written.
+    """
+    with _aside(path.parent, data) as aside:
+        _moved(aside, path)
+
+
+@contextmanager
+def _aside(directory: Path, data: bytes) -> Iterator[Path]:
+    """A complete file of a name that nobody looks for; gone at the end, unless it was moved."""
     directory.mkdir(parents=True, exist_ok=True)
     aside = directory / f".{uuid.uuid4().hex}.part"
     try:
         aside.write_bytes(data)
-        return aside.replace(_take_name(directory, stem, _SUFFIXES.get(mime_type, "")))
-    except BaseException:
+        yield aside
+    finally:
         aside.unlink(missing_ok=True)
-        raise
 
 
-def _take_name(directory: Path, stem: str, suffix: str) -> Path:
-    """The first free name, taken by an empty file so that nobody else gets it."""
-    for number in count(1):
-        path = directory / f"{stem}{'' if number == 1 else f'-{number}'}{suffix}"
-        try:
-            path.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return path
-    raise AssertionError("there is always a larger number")
+def _moved(aside: Path, path: Path) -> Path:
+    """Takes the name by an empty file, so that nobody else gets it, and puts the file there."""
+    path.touch(exist_ok=False)
+    return aside.replace(path)

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from client.errors import LikenessError
 from client.training import Training
 from likeness.v1 import identity_service_pb2 as pb
+from likeness.v1 import provenance_service_pb2 as provenance_pb
 
 Record = dict[str, Any]
 
@@ -55,6 +56,23 @@ def progress_record(metadata: pb.TrainIdentityMetadata) -> Record:
             "seconds_left": _short(metadata.seconds_left),
         }
     return record
+
+
+def verification_record(answer: provenance_pb.VerifyImageResponse) -> Record:
+    """What is known of a picture; what its file does not say is left out."""
+    found = answer.content_credentials
+    return {
+        "ours": answer.ours,
+        "watermark": {
+            "detected": answer.watermark.detected,
+            "score": _short(answer.watermark.score),
+        },
+        "content_credentials": _known(
+            state=_name(provenance_pb.ContentCredentials.State, found.state),
+            issuer=found.issuer,
+            machine_made=found.machine_made,
+        ),
+    }
 
 
 def training_record(training: Training) -> Record:

@@ -11,8 +11,10 @@ import typer
 from client.access import Access
 from client.client import LikenessClient
 from client.errors import LikenessError
+from client.json_output import JsonOutput
 from client.output import Output
 from client.pictures import save_picture
+from client.terminal_output import TerminalOutput
 from client.training import TrainingUpdate
 from likeness.v1.identity_service_pb2 import TrainIdentityMetadata
 
@@ -88,6 +90,17 @@ class CommandRunner:
         if self._training is None:
             return ""
         return f"The training goes on. To see it: likeness watch {self._training}"
+
+
+def output_of(as_json: bool) -> Output:
+    """For programs or for people."""
+    return JsonOutput() if as_json else TerminalOutput()
+
+
+def runner_of(context: typer.Context, output: Output, address: str) -> CommandRunner:
+    """A command's runner, with the access that stands before the command."""
+    access: Access = context.find_root().obj
+    return CommandRunner(output, address, access)
 
 
 def _save_preview(directory: Path, metadata: TrainIdentityMetadata) -> Path:

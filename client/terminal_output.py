@@ -15,10 +15,16 @@ from rich.progress import (
 from rich.table import Table
 
 from client.errors import LikenessError
-from client.records import identity_record, progress_record, training_record
+from client.records import (
+    identity_record,
+    progress_record,
+    training_record,
+    verification_record,
+)
 from client.training import Training, TrainingUpdate
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
+from likeness.v1.provenance_service_pb2 import VerifyImageResponse
 
 _STATE_STYLES = {
     "READY": "green",
@@ -110,6 +116,23 @@ class TerminalOutput:
                 record.get("create_time", ""),
             )
         self._out.print(table)
+
+    def exported(self, identity: pb.Identity, path: Path) -> None:
+        self._out.print(f"{escape(str(path))}  [dim]{identity.artifact_digest}[/dim]")
+        name, digest = _short_name(identity.name), identity.artifact_digest
+        hint = f"likeness import {path} --name {name} --digest {digest}"
+        self._messages.print(f"Where it is to be used: {escape(hint)}")
+
+    def verified(self, answer: VerifyImageResponse) -> None:
+        record = verification_record(answer)
+        words = "drawn by this service" if answer.ours else "nothing says that it was drawn here"
+        self._out.print(f"[green]{words}[/green]" if answer.ours else words)
+        mark = "found" if answer.watermark.detected else "not found"
+        self._out.print(f"watermark: {mark}, score {record['watermark']['score']}")
+        found = record["content_credentials"]
+        by = f", signed by {escape(found['issuer'])}" if "issuer" in found else ""
+        made = ", machine-made" if "machine_made" in found else ""
+        self._out.print(f"Content Credentials: {found['state'].lower()}{by}{made}")
 
     def trainings(self, trainings: list[Training]) -> None:
         if not trainings:

@@ -9,7 +9,7 @@ from typing import TypedDict
 from google.longrunning import operations_pb2
 
 from client.errors import LikenessError
-from client.images import image_bytes
+from client.uploads import MAX_IMAGE_BYTES, upload
 from likeness.v1 import identity_service_pb2 as pb
 
 
@@ -44,7 +44,7 @@ def train_request(
     """
     request = pb.TrainIdentityRequest(
         identity_id=identity_id,
-        image=image_bytes("image", image),
+        image=upload("image", image, MAX_IMAGE_BYTES),
         class_noun=lesson.get("class_noun", ""),
         preset=lesson.get("preset", ""),
         seed=lesson.get("seed", 0),

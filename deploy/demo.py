@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from client.access import Access
-from client.client import DEFAULT_ADDRESS, LikenessClient
+from client.client import LikenessClient
+from client.connection import DEFAULT_ADDRESS
 from client.errors import LikenessError
 from client.pictures import picture_stem
 from client.run import CommandRunner

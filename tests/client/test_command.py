@@ -86,16 +86,19 @@ async def test_pictures_never_replace_others(tmp_path: Path) -> None:
 async def test_options_reach_the_service(tmp_path: Path) -> None:
     service = StandIn()
     service.goes_on.set()
-    prompt = "<ann> next to <bob> and <cleo>"
+    prompts = ("<ann> next to <bob>", "a cup of <cleo>")
     options = ("--images", "2", "--steps", "20", "--guidance", "3.5", "--seed", "9")
     negative = ("--negative", "hat")
     bindings = ("--identity", "bob=identities/robert", "--identity", "cleo=cleopatra")
     async with serving(service) as address:
         out = ("--out", str(tmp_path))
-        finished = await run(address, "generate", prompt, *out, *options, *bindings, *negative)
+        finished = await run(address, "generate", *prompts, *out, *options, *bindings, *negative)
     assert finished.code == 0
-    assert len(_pictures(tmp_path)) == len(finished.stdout.splitlines()) == 2
+    stems = ("ann-next-to-bob", "a-cup-of-cleo")
+    assert set(_pictures(tmp_path)) == {f"{stem}-seed{n}.png" for stem in stems for n in (9, 10)}
+    assert len(finished.stdout.splitlines()) == 4
     spec = service.requests[0].spec
+    assert (spec.prompt, *spec.additional_prompts) == prompts
     assert dict(spec.identities) == {
         "ann": "identities/ann",
         "bob": "identities/robert",

@@ -21,16 +21,16 @@ async def test_train_yields_progress_then_the_identity() -> None:
     assert request.request_id
 
 
-async def test_watch_goes_on_when_the_service_is_back() -> None:
+async def test_nobody_notices_that_the_service_was_away() -> None:
     (port,) = free_ports(1)
     held, restarted = StandIn(), StandIn()
-    restarted.goes_on.set()
     async with LikenessClient(f"127.0.0.1:{port}") as client:
         updates = client.watch(OPERATION)
         async with serving(held, port):
             assert (await anext(updates)).metadata.step == 1
         async with serving(restarted, port):
-            assert [update.metadata.step async for update in updates] == [1, 5, 10]
+            assert [update.metadata.step async for update in updates] == [5, 10]
+    assert [request.after_sequence for request in restarted.requests] == [1]
 
 
 async def test_watch_gives_up_when_the_service_stays_away() -> None:
@@ -42,6 +42,17 @@ async def test_watch_gives_up_when_the_service_stays_away() -> None:
         await anext(updates)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
     await client.close()
+
+
+async def test_watch_gives_up_when_the_service_is_there_and_does_not_answer() -> None:
+    service = StandIn(away=True)
+    service.goes_on.set()
+    async with serving(service) as address, LikenessClient(address, patience=0.2) as client:
+        updates = client.watch(OPERATION)
+        assert (await anext(updates)).metadata.step == 1
+        with pytest.raises(LikenessError, match="can't be reached"):
+            await anext(updates)
+    assert {request.after_sequence for request in service.requests} == {0, 1}
 
 
 async def test_whoever_stops_listening_cancels_the_drawing() -> None:
