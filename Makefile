@@ -36,6 +36,10 @@ up: setup ## start the stack in the background: gateway on 127.0.0.1:50051
 down: setup ## stop the stack
 	@python -m deploy down
 
+.PHONY: web
+web: setup ## JSON over HTTP and grpc-web on 127.0.0.1:8080, before the stack (until Ctrl-C)
+	@envoy -c deploy/envoy.yaml --log-level warning
+
 .venv/bin/helm: k8s/helm.py | .venv/installed
 	$(BIN)/python k8s/helm.py
 
@@ -58,18 +62,20 @@ lint: setup ## ruff, mypy, buf, and whether what is generated is up to date
 	python protos/generate.py protos/build/generated
 	diff -r -x '__*' protos/generated protos/build/generated
 	cd protos && buf lint && buf breaking --path likeness --against released.binpb
-	cd protos && buf build $(DESCRIPTORS) --as-file-descriptor-set --output build/api.binpb
+	cd protos && buf build $(ENVOY_DESCRIPTORS) --output build/api.binpb
 	cmp k8s/likeness/files/api.binpb protos/build/api.binpb
 	python protos/api_page.py protos/build/api.md
 	diff docs/api.md protos/build/api.md
 
 DESCRIPTORS := --path likeness --exclude-source-info
+ERROR_DETAILS := build/googleapis/google/rpc/error_details.proto
+ENVOY_DESCRIPTORS := $(DESCRIPTORS) --path $(ERROR_DETAILS) --as-file-descriptor-set
 
 .PHONY: protos
 protos: setup ## generate the Python code of the API, its page, and what Envoy knows of it
 	python protos/generate.py
 	cd protos && buf format --write --path likeness
-	cd protos && buf build $(DESCRIPTORS) --as-file-descriptor-set --output ../k8s/likeness/files/api.binpb
+	cd protos && buf build $(ENVOY_DESCRIPTORS) --output ../k8s/likeness/files/api.binpb
 	python protos/api_page.py
 
 .PHONY: api-released

@@ -27,12 +27,13 @@ IMPORTED = (
     "google/api/launch_stage.proto",
     "google/api/resource.proto",
     "google/longrunning/operations.proto",
+    "google/rpc/error_details.proto",
     "google/rpc/status.proto",
 )
 
 
 def gather_googleapis() -> None:
-    """Copies the Google protos that the API imports into ``protos/build/googleapis``."""
+    """Copies the Google protos that the API consists of into ``protos/build/googleapis``."""
     shutil.rmtree(GOOGLEAPIS, ignore_errors=True)
     site_packages = Path(str(importlib.resources.files(grpc_tools))).parent
     for name in IMPORTED:

@@ -1,17 +1,17 @@
-{{/* Envoy's configuration: callers show a certificate; the kubelet and Prometheus see one path each. */}}
+{{/* Envoy's configuration: callers come by TLS; the kubelet and Prometheus see one path each. */}}
 {{- define "likeness.envoy" -}}
 node: {id: gateway, cluster: likeness}
 static_resources:
   listeners:
     {{- if .Values.gateway.tls.secretName }}
-    - {{- include "likeness.envoyListener" (dict "name" "grpc" "port" 8443 "prefix" "/" "codec" "HTTP2") | nindent 6 }}
+    - {{- include "likeness.envoyListener" (dict "name" "calls" "port" 8443 "prefix" "/" "codec" "AUTO" "web" .Values.gateway.web) | nindent 6 }}
           transport_socket:
             name: envoy.transport_sockets.tls
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-              require_client_certificate: true
+              require_client_certificate: {{ .Values.gateway.tls.requireCertificate }}
               common_tls_context:
-                alpn_protocols: [h2]
+                alpn_protocols: [h2, http/1.1]
                 tls_params:
                   tls_minimum_protocol_version: TLSv1_3
                   tls_maximum_protocol_version: TLSv1_3
@@ -51,9 +51,14 @@ filter_chains:
           stat_prefix: {{ .name }}
           codec_type: {{ .codec }}
           stream_idle_timeout: 0s
+          use_remote_address: true  # what x-forwarded-for says gives nobody rights
+          skip_xff_append: true
           forward_client_cert_details: SANITIZE_SET
           set_current_client_cert_details: {subject: true, dns: true, uri: true}
           http_filters:
+            {{- if .web }}
+            {{- include "likeness.webFilters" . | nindent 12 }}
+            {{- end }}
             - name: envoy.filters.http.router
               typed_config:
                 "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
@@ -61,7 +66,13 @@ filter_chains:
             virtual_hosts:
               - name: {{ .name }}
                 domains: ["*"]
+                {{- if .web }}
+                {{- include "likeness.webOrigins" .web | nindent 16 }}
+                {{- end }}
                 routes:
+                  {{- if .web }}
+                  {{- include "likeness.webRoutes" . | nindent 18 }}
+                  {{- end }}
                   - match:
                       prefix: {{ .prefix }}
                     route:
@@ -72,6 +83,9 @@ filter_chains:
 {{- define "likeness.envoyCluster" -}}
 - name: {{ .name }}
   connect_timeout: 1s
+  circuit_breakers:  # above what the gateway takes at a time, so that it is the one to refuse
+    thresholds:
+      - {max_requests: 4000, max_pending_requests: 4000}
   load_assignment:
     cluster_name: {{ .name }}
     endpoints:
