@@ -110,9 +110,27 @@ bench-training: setup ## measure training against its peers, and kill it 200 tim
 	python -m benchmarks.training --checkpoint $(BASE_MODEL)
 	python -m benchmarks.survival --checkpoint $(BASE_MODEL)
 
+.PHONY: sbom
+sbom: setup ## what the gateway's image and this environment consist of, as CycloneDX: out/sbom
+	mkdir -p out/sbom
+	$(SBOM) requirements $(SBOM_OPTIONS) --output-file out/sbom/gateway.json deploy/docker/gateway.lock
+	$(SBOM) environment $(SBOM_OPTIONS) --output-file out/sbom/environment.json .venv
+
+SBOM := cyclonedx-py
+SBOM_OPTIONS := --pyproject pyproject.toml --output-reproducible
+
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml's ranges
 	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/python -m pip install --quiet -e '.[dev]' 'torch==2.13.0'
 	.venv/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv/lock
+	$(MAKE) lock-images
+
+.PHONY: lock-images
+lock-images: ## write the lock of the gateway's image, with hashes, at the versions of requirements.lock
+	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/python -m pip install --quiet uv
+	(echo '# Written by make lock-images.'; .venv/lock/bin/uv pip compile pyproject.toml --quiet \
+	  --extra service --extra postgresql --extra ray --python-version 3.11 \
+	  --constraint requirements.lock --generate-hashes --no-annotate --no-header) > deploy/docker/gateway.lock
 	rm -rf .venv/lock

@@ -4,8 +4,11 @@
 FROM python:3.11-slim-trixie AS build
 COPY . /src
 WORKDIR /src
-RUN python -m venv /opt/venv \
-  && /opt/venv/bin/pip install --no-cache-dir --constraint requirements.lock \
+# PyTorch and what belongs to it come without hashes: which build it is depends on where pip looks.
+RUN python -m venv --without-pip /opt/venv \
+  && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes \
+    --requirement deploy/docker/gateway.lock \
+  && pip --python /opt/venv/bin/python install --no-cache-dir --constraint requirements.lock \
     '.[service,postgresql,ray,basemodel]'
 
 FROM python:3.11-slim-trixie

@@ -34,8 +34,7 @@ def test_templates_are_short_and_each_has_its_tests() -> None:
     for file in (CHART / "templates").iterdir():
         assert len(file.read_text().splitlines()) < 150, file
         if file.suffix == ".yaml":
-            name = file.stem.replace("-", "_").replace("gateway_envoy", "envoy")
-            assert Path(f"tests/k8s/test_{name}.py").exists(), file
+            assert Path(f"tests/k8s/test_{file.stem.replace('-', '_')}.py").exists(), file
 
 
 def _paths(values: Any, schema: Any, root: Any, path: str = "") -> Iterator[tuple[str, str]]:

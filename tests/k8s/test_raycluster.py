@@ -40,6 +40,19 @@ def test_the_gateway_is_a_node_that_gives_nothing() -> None:
     assert node["image"] == gateway["image"]  # the same Ray and Python
 
 
+def test_the_gateway_shows_the_clusters_token() -> None:
+    """Whoever reaches a Ray cluster runs code on it, unless it asks for a token."""
+    cluster = of_kind(render(MANIFESTS), "RayCluster")
+    assert cluster["spec"]["authOptions"] == {"mode": "token"}
+    pod = containers(pods(render(MANIFESTS))["Deployment/test"])
+    for name in ("ray-node", "gateway"):
+        variables = environment(pod[name])
+        assert variables["RAY_AUTH_MODE"] == "token"
+        secret = variables["RAY_AUTH_TOKEN"]["secretKeyRef"]
+        # KubeRay's name for it and its key
+        assert secret == {"name": cluster["metadata"]["name"], "key": "auth_token"}
+
+
 def test_workers_have_the_base_model_and_the_blobs() -> None:
     (group,) = of_kind(render(MANIFESTS), "RayCluster")["spec"]["workerGroupSpecs"]
     worker = containers(group["template"]["spec"])["ray-worker"]

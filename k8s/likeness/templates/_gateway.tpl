@@ -46,6 +46,7 @@
   value: {{ index .Values.training.ray.workerResources.limits "nvidia.com/gpu" | default 0 | quote }}
 - name: RAY_USAGE_STATS_ENABLED
   value: "0"
+{{ include "likeness.rayToken" . }}
 {{- end }}
 - name: HF_HUB_OFFLINE  # the export has downloaded it
   value: "1"

@@ -1,3 +1,14 @@
+{{/* KubeRay makes a Secret of the cluster's name, with a token, and gives it to the cluster's own pods. */}}
+{{- define "likeness.rayToken" -}}
+- name: RAY_AUTH_MODE
+  value: token
+- name: RAY_AUTH_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "likeness.name" . }}-ray
+      key: auth_token
+{{- end }}
+
 {{- define "likeness.rayAddress" -}}
 {{ include "likeness.name" . }}-ray-head-svc:6379
 {{- end }}
@@ -26,7 +37,9 @@ failureThreshold: 6
   {{- include "likeness.container" . | nindent 2 }}
   restartPolicy: Always
   command: [ray, start, --block, --num-cpus=0, --num-gpus=0, "--address={{ include "likeness.rayAddress" . }}"]
-  env: {{- include "likeness.rayEnvironment" . | nindent 4 }}
+  env:
+    {{- include "likeness.rayEnvironment" . | nindent 4 }}
+    {{- include "likeness.rayToken" . | nindent 4 }}
   {{- range tuple "startupProbe" "livenessProbe" }}
   {{ . }}: {{- include "likeness.rayProbe" (include "likeness.rayAddress" $) | nindent 4 }}
   {{- end }}
