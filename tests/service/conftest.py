@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from basemodel import load
+from deploy.triton import TritonServer
 from identity import ServingBundle
 from service.store import Database, LeadershipStore
 from tests.service.gateway import Gateway, encode, running, scripted
@@ -81,6 +82,19 @@ def gateway(light_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """A module's gateway: a bundle, no Triton, and a trainer that succeeds at once."""
     home = tmp_path_factory.mktemp("gateway")
     yield from running(Gateway(home, {"BUNDLE": str(light_bundle), **scripted("succeed")}))
+
+
+@pytest.fixture(scope="module")
+def studio(
+    bundle: Path, triton: TritonServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway with a real Triton."""
+    settings = {
+        "BUNDLE": str(bundle),
+        "TRITON__URL": triton.grpc_address,
+        **scripted("succeed", model=ServingBundle.load(bundle).base_model_digest),
+    }
+    yield from running(Gateway(tmp_path_factory.mktemp("studio"), settings))
 
 
 @pytest.fixture(scope="session")

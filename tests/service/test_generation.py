@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from PIL import Image
 from deploy.triton import TritonServer
 from identity import ServingBundle
 from likeness.v1 import generation_service_pb2 as pb
-from tests.service.gateway import Gateway, Stubs, details, running, scripted
+from tests.service.gateway import Gateway, Stubs, details, scripted
 
 Start = Callable[..., Gateway]
 GENERATION = "likeness.v1.GenerationService"
@@ -43,19 +43,6 @@ def reason(error: grpc.aio.AioRpcError) -> str:
 
 def pixels(image: pb.GeneratedImage) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.asarray(Image.open(io.BytesIO(image.data)))
-
-
-@pytest.fixture(scope="module")
-def studio(
-    bundle: Path, triton: TritonServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Gateway]:
-    """A gateway with a real Triton."""
-    settings = {
-        "BUNDLE": str(bundle),
-        "TRITON__URL": triton.grpc_address,
-        **scripted("succeed", model=ServingBundle.load(bundle).base_model_digest),
-    }
-    yield from running(Gateway(tmp_path_factory.mktemp("studio"), settings))
 
 
 async def test_an_identity_is_drawn(studio: Gateway, bundle: Path, photo: bytes) -> None:
