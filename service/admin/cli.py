@@ -94,6 +94,13 @@ def set_quotas(
 
 
 @app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema, as a gateway does when it starts."""
+    found, _ = work(Database.revisions)
+    typer.echo(f"the database has the schema {found}")
+
+
+@app.command()
 def fsck(
     mend: Annotated[bool, typer.Option("--mend", help="Set right what is found.")] = False,
     min_age: Annotated[

@@ -77,7 +77,7 @@ def test_only_the_pod_that_asks_for_pods_has_a_token() -> None:
 def test_secrets_are_named_where_they_are_used(secret: str) -> None:
     users = [name for name, pod in pods(render("values-production")).items() if secret in str(pod)]
     expected = {
-        "likeness-database": ["Deployment/test"],
+        "likeness-database": ["Deployment/test", "Job/test-migration"],
         "likeness-blobs": ["Deployment/test", "RayCluster/test-ray/trainers"],
         "likeness-hub": ["Job/test-export-"],
     }[secret]

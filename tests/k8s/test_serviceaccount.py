@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tests.k8s.conftest import Manifest, of_kind, pods, render
 
-OTHERS = ("RayCluster/test-ray/head",)
-"""Whose account KubeRay makes."""
+OTHERS = ("Job/test-migration", "RayCluster/test-ray/head")
+"""Pods of other accounts: one runs before this one is made, one's account KubeRay makes."""
 
 
 def test_pods_have_it_and_no_token(profile: Sequence[Manifest]) -> None:
