@@ -76,9 +76,10 @@ def tables(
     experiments = {}
     for name, experiment in suite["experiments"].items():
         rows, means = [], {}
+        comparable = _comparable(pictures, first, experiment)
         for label, method in experiment["rows"].items():
-            row = _row(pictures, method, first, experiment)
-            if row is None:
+            row = comparable[comparable["method"] == method]
+            if row.empty:
                 continue
             described = suite["methods"][method]
             means[label] = per_person(row)
@@ -110,18 +111,21 @@ def tables(
     }
 
 
-def _row(
-    pictures: pd.DataFrame, method: str, first: int, experiment: Mapping[str, Any]
-) -> pd.DataFrame | None:
-    """A method's pictures of the people and seeds of an experiment."""
+def _comparable(pictures: pd.DataFrame, first: int, experiment: Mapping[str, Any]) -> pd.DataFrame:
+    """An experiment's pictures: of a person only the seeds that all its methods have drawn.
+
+    Other seeds are other noise, and would be taken for a difference between methods.
+    """
     if pictures.empty:
-        return None
+        return pictures.reindex(columns=["method"])
     chosen = pictures[
-        (pictures["method"] == method)
+        pictures["method"].isin(experiment["rows"].values())
         & (pictures["person"] < first + experiment["identities"])
         & (pictures["seed"] < experiment["seeds"])
     ]
-    return None if chosen.empty else chosen
+    methods = chosen.groupby("person")["method"].transform("nunique")
+    with_seed = chosen.groupby(["person", "seed"])["method"].transform("nunique")
+    return chosen[with_seed == methods]
 
 
 def _of_level(pictures: pd.DataFrame) -> pd.DataFrame:

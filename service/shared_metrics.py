@@ -22,13 +22,13 @@ def count_together(directory: Path, process: int) -> None:
     The successor of a process goes on where that one's counters stand.
     """
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[misc,assignment]
+    values.ValueClass = values.MultiProcessValue(lambda: process)  # type: ignore[no-untyped-call]
 
 
 def shared_registry(directory: Path, pids: Callable[[], list[int]]) -> CollectorRegistry:
     """What processes have counted in a directory, and what those that run use."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(directory))
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
     registry.register(_ProcessesCollector(pids))
     add_build(registry)
     return registry

@@ -60,8 +60,9 @@ def mark(pixels: Pixels, key: bytes) -> Pixels:
     share = 0.5 + AIM / (2 * sqrt(needed.size))
     per_level = sqrt(height * width / needed.size)
     strength = np.clip(np.quantile(needed, min(share, 1.0)) / per_level, *CHANGE) * per_level
-    marked = pixels + (rows.T @ (strength * pattern) @ columns)[..., None]
-    shown: Pixels = np.clip(np.rint(marked), 0, 255).astype(np.uint8)
+    change = np.rint(rows.T @ (strength * pattern) @ columns).astype(np.int16)
+    marked = pixels.reshape(height, -1) + np.repeat(change, 3, axis=1)
+    shown: Pixels = np.clip(marked, 0, 255).astype(np.uint8).reshape(pixels.shape)
     return shown
 
 

@@ -1,8 +1,5 @@
 """The connection to the database, its migrations and its transactions."""
 
-import asyncio
-import sqlite3
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -13,19 +10,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, func, select, update
+from sqlalchemy import URL, Connection, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
-from sqlalchemy.util import await_only
 
 from service.errors import UnavailableError
 from service.logs import fault
 from service.metrics import Metrics, timed
 from service.store import tables
 from service.store.records import now
+from service.store.sqlite import Reader, writing_engine
 
 log = structlog.get_logger()
 
@@ -51,10 +47,12 @@ class Database:
     """
 
     def __init__(self, url: str, metrics: Metrics | None = None) -> None:
-        self._engine = _engine(url)
+        parsed = make_url(url)
+        self._engine = _engine(parsed)
         self._seconds = (metrics or Metrics()).store_seconds
+        self._prompt = Reader(parsed) if parsed.get_backend_name() == "sqlite" else None
         # A read is one statement and needs no transaction of its own.
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def migrate(self) -> None:
         """Brings the schema to this version's. Raises :class:`UnavailableError`."""
@@ -92,8 +90,12 @@ class Database:
             UnavailableError: the database does not answer.
         """
         with timed(self._seconds, "read", UnavailableError), _told_as_unavailable():
-            async with self._reader.connect() as connection:
-                yield connection
+            if self._prompt is not None:
+                with self._prompt.connect() as connection:
+                    yield connection
+            else:
+                async with self._alone.connect() as connection:
+                    yield connection
 
     async def beat(self) -> None:
         """Proves that the database accepts a write. Raises :class:`UnavailableError`."""
@@ -102,13 +104,16 @@ class Database:
 
     async def scrub(self) -> None:
         """Leaves nothing of erased rows in SQLite's log; PostgreSQL vacuums by itself."""
-        if self._engine.dialect.name == "sqlite":
-            async with self.read() as connection:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._prompt is not None:
+            with _told_as_unavailable():
+                async with self._alone.connect() as connection:
+                    await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Closes all connections."""
         await self._engine.dispose()
+        if self._prompt is not None:
+            self._prompt.close()
 
 
 @contextmanager
@@ -130,60 +135,22 @@ def _is_outage(error: Exception) -> bool:
     return state is not None and state[:2] in OUTAGES
 
 
-def _engine(url: str) -> AsyncEngine:
-    parsed = make_url(url)
-    # Errors must not quote parameters: they end up in logs, and hold what callers sent.
-    options: dict[str, Any] = {"hide_parameters": True}
-    if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(
-            parsed,
-            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": BUSY_SECONDS},
-            pool_size=POOL_SIZE,
-            pool_timeout=POOL_SECONDS,
-            pool_pre_ping=True,
-            **options,
-        )
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(
-        parsed,
-        connect_args={"timeout": BUSY_SECONDS},
-        poolclass=AsyncAdaptedQueuePool,
+def _engine(url: URL) -> AsyncEngine:
+    options: dict[str, Any] = {
+        # Errors must not quote parameters: they end up in logs, and hold what callers sent.
+        "hide_parameters": True,
+        "pool_size": POOL_SIZE,
+        "max_overflow": 0,  # such connections would be opened and closed for each use
+        "pool_timeout": POOL_SECONDS,
+    }
+    if url.get_backend_name() == "sqlite":
+        return writing_engine(url, BUSY_SECONDS, **options)
+    return create_async_engine(
+        url,
+        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": BUSY_SECONDS},
+        pool_pre_ping=True,
         **options,
     )
-    event.listen(engine.sync_engine, "connect", _configure_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
-    cursor = connection.cursor()
-    _keep_a_log(cursor)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _keep_a_log(cursor: Any) -> None:
-    """Write-ahead logging, for good. While another writes to a file that does not have it yet,
-    SQLite refuses without waiting.
-    """
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            await_only(asyncio.sleep(0.05))
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        # The write lock at once: a transaction that first reads could not be upgraded later.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _upgrade(connection: Connection) -> None:

@@ -78,8 +78,12 @@ def test_levels_are_told_apart() -> None:
 
 
 def test_an_experiment_takes_its_own_people_and_seeds() -> None:
-    assert rows_of(seeds=2)["Ours"]["pictures"] == 7
+    assert rows_of(seeds=2, rows={"Ours": "ours"})["Ours"]["pictures"] == 7
     assert rows_of(identities=1)["Ours"]["people"] == 1
+
+
+def test_methods_are_compared_with_the_seeds_that_all_have_drawn() -> None:
+    assert rows_of(seeds=2)["Ours"]["pictures"] == 6
 
 
 def test_differences_and_what_is_missing() -> None:

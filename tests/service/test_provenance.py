@@ -7,6 +7,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from pydantic import SecretStr
 from skimage import data
@@ -15,7 +17,7 @@ from likeness.v1 import provenance_service_pb2 as pb
 from likeness.v1 import provenance_service_pb2_grpc as pb_grpc
 from service import watermark
 from service.credentials import CertificateError, ContentCredentials
-from service.pictures import Making
+from service.pictures import Making, encode_png
 from service.provenance import Pixels, Provenance
 from service.settings import ProvenanceSettings
 from service.trial_certificate import write_trial_certificate
@@ -54,6 +56,16 @@ def as_jpeg(pixels: Pixels, quality: int = 80) -> bytes:
 
 def pixels_of(encoded: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(encoded)))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 255))
+def test_a_png_shows_the_pixels_and_no_others(height: int, width: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    with Image.open(io.BytesIO(encode_png(pixels, MAKING))) as image:
+        image.verify()
+    with Image.open(io.BytesIO(encode_png(pixels, MAKING))) as image:
+        assert (np.asarray(image) == pixels).all()
+        assert image.text["Seed"] == "5"
 
 
 def test_the_mark_is_not_seen_and_survives_copying(pictures: list[Pixels]) -> None:
