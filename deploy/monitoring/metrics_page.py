@@ -20,8 +20,9 @@ tenant's id, which an administrator gave: no metric tells what a caller wrote, n
 Histograms of times name traces as exemplars while [tracing](tracing.md) is on.
 
 Trainers, wherever they run, tell the leading gateway what they do. A gateway of several processes
-(`LIKENESS_PROCESSES`) answers with their sum: what a process that died had counted stays, its gauges go
-with it, and `up` gauges are 1 only if all processes say so. Its histograms name no traces.
+(`LIKENESS_PROCESSES`) answers with their sum: what a process that died had counted stays, its
+gauges go with it, and `up` gauges are 1 only if all processes say so. Its histograms name no
+traces.
 
 """
 PROCESS = """
