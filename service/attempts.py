@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from typing import TypeVar
@@ -34,6 +35,8 @@ from telemetry.tracing import carrier, span
 log = structlog.get_logger()
 
 STORE_RETRY_SECONDS = 1.0
+FEW, RECORDS_PER_SECOND = 32, 128
+"""So few trainings may store each report of their progress; more share so many a second."""
 EXPIRED = Failure(
     grpc.StatusCode.DEADLINE_EXCEEDED.value[0],
     "TRAINING_TIMEOUT",
@@ -66,13 +69,18 @@ class Attempts:
         self._blobs, self._sources = blobs, sources
         self._backend, self._events, self._tidying = backend, events, tidying
         self._metrics, self._settings = metrics, settings
+        self._under_way = 0
 
     async def run(self, training: Training, worker: int) -> None:
         """Runs a claimed job in a worker and stores what comes of it. Cancelled, it queues it."""
         operation = training.operation
         with span("attempt", {"traceparent": operation.traceparent}) as traced:
             log.info("attempt_started", operation=operation.uid, attempt=operation.attempt)
-            outcome = await self._run(training, worker)
+            self._under_way += 1
+            try:
+                outcome = await self._run(training, worker)
+            finally:
+                self._under_way -= 1
             self._metrics.training_attempts.labels(outcome).inc()
             traced.set_attribute("likeness.outcome", outcome)
             log.info("attempt_ended", operation=operation.uid, outcome=outcome)
@@ -124,7 +132,7 @@ class Attempts:
             operation.previews,
             carrier().get("traceparent", ""),
         )
-        reporter = _Reporter(training, self._jobs, self._events, self._metrics)
+        reporter = _Reporter(training, self._jobs, self._events, self._metrics, self._pause)
         try:
             async with asyncio.timeout(self._seconds_left(operation)) as limit:
                 data = await self._backend.train(worker, job, reporter)
@@ -135,6 +143,10 @@ class Attempts:
             raise
         await self._publish(training, data)
         return "succeeded"
+
+    def _pause(self) -> float:
+        """Seconds between two records of a training's progress."""
+        return 0.0 if self._under_way <= FEW else self._under_way / RECORDS_PER_SECOND
 
     def _seconds_left(self, operation: OperationRecord) -> float:
         assert operation.start_time is not None
@@ -218,14 +230,24 @@ async def persistently(write: Callable[[], Awaitable[Result]]) -> Result:
 
 
 class _Reporter:
-    """Takes an attempt's progress; raises :class:`_OvertakenError` if it is wanted no more."""
+    """Takes an attempt's progress; raises :class:`_OvertakenError` if it is wanted no more.
+
+    Args:
+        pause: seconds after a record of progress in which further reports are only counted.
+    """
 
     def __init__(
-        self, training: Training, jobs: JobStore, events: TrainingEvents, metrics: Metrics
+        self,
+        training: Training,
+        jobs: JobStore,
+        events: TrainingEvents,
+        metrics: Metrics,
+        pause: Callable[[], float],
     ) -> None:
         self._training, self._jobs, self._events = training, jobs, events
-        self._metrics = metrics
+        self._metrics, self._pause = metrics, pause
         self._step: int | None = None
+        self._recorded = float("-inf")
 
     async def __call__(self, progress: TrainingProgress) -> None:
         operation = self._training.operation
@@ -234,6 +256,10 @@ class _Reporter:
         self._step = progress.step
         if progress.loss:  # the first report of an attempt has none
             self._metrics.training_loss.observe(progress.loss)
+        present = time.monotonic()
+        if present < self._recorded + self._pause():
+            return
+        self._recorded = present
         sequence = operation.sequence
         log.debug("attempt_progress", operation=operation.uid, **asdict(progress))
         # If the database is away the training does not suffer; the next record comes soon.

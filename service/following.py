@@ -21,10 +21,12 @@ async def follow(
     while True:
         with contextlib.suppress(UnavailableError):
             running = dispatcher.running
-            found = await operations.get_all(running | events.watched)
+            # Nearly all still run, and need not be read in full.
+            stopped = running - await operations.uids_in(OperationState.RUNNING)
+            found = await operations.get_all(stopped | (events.watched - running))
             for uid in found.keys() - dispatcher.running:
                 events.publish(found[uid])
-            ended = [uid for uid in running if uid not in found or _cancelled(found[uid])]
+            ended = [uid for uid in stopped if uid not in found or _cancelled(found[uid])]
             await asyncio.gather(*map(dispatcher.stop_job, ended))
         await asyncio.sleep(LOOK_SECONDS)
 

@@ -1,7 +1,5 @@
 """Which worker takes which job: jobs of one group share a worker, and so its batch."""
 
-from collections import Counter
-
 
 class Places:
     """Places of workers.
@@ -12,8 +10,10 @@ class Places:
     """
 
     def __init__(self, workers: int, group_size: int) -> None:
-        self._workers, self._group_size = workers, group_size
-        self._taken: dict[str, tuple[int, str]] = {}  # worker and group of each job
+        self._group_size = group_size
+        self._worker_of: dict[str, int] = {}
+        self._jobs = [0] * workers
+        self._groups = [""] * workers  # of those that have jobs
 
     def open_to(self, group: str) -> bool:
         """Whether a job of the group would find a place."""
@@ -26,29 +26,28 @@ class Places:
         """
         worker = self._best(group)
         assert worker is not None, "the caller has asked before"
-        self._taken[uid] = (worker, group)
+        self._worker_of[uid] = worker
+        self._jobs[worker] += 1
+        self._groups[worker] = group
         return worker
 
     def shared(self, uid: str) -> int:
         """How many jobs a job's worker has, itself included."""
-        worker, _ = self._taken[uid]
-        return sum(each == worker for each, _ in self._taken.values())
+        return self._jobs[self._worker_of[uid]]
 
     @property
     def workers(self) -> int:
         """Workers that have a job."""
-        return len({worker for worker, _ in self._taken.values()})
+        return sum(jobs > 0 for jobs in self._jobs)
 
     def leave(self, uid: str) -> None:
         """Gives a job's place back."""
-        del self._taken[uid]
+        self._jobs[self._worker_of.pop(uid)] -= 1
 
     def _best(self, group: str) -> int | None:
-        jobs = Counter(worker for worker, _ in self._taken.values())
-        group_of = dict(self._taken.values())
         fit = [
             worker
-            for worker in range(self._workers)
-            if jobs[worker] < self._group_size and group_of.get(worker, group) == group
+            for worker, jobs in enumerate(self._jobs)
+            if jobs == 0 or (jobs < self._group_size and self._groups[worker] == group)
         ]
-        return max(fit, key=lambda worker: jobs[worker], default=None)
+        return max(fit, key=self._jobs.__getitem__, default=None)

@@ -23,6 +23,7 @@ from service.store import (
     Training,
     now,
 )
+from service.store.records import UNDER_WAY
 
 log = structlog.get_logger()
 
@@ -92,15 +93,19 @@ class Tidying:
             if await self._identities.get_by_uid(uid) is None:  # erased by another gateway
                 self._cache.forget(uid)
         forsaken = await self._blobs.list(SOURCES, ACCEPTANCE_SECONDS)
+        needed = await self._identities.uids_in(IdentityState.TRAINING)
         for key in await self._blobs.list(SOURCES):
             uid = key.removeprefix(SOURCES)
+            if uid in needed:
+                continue
             owner = await self._identities.get_by_uid(uid)
             if owner is None and key not in forsaken:
                 continue  # a request that is just being accepted, perhaps by another gateway
             if owner is None or owner.state is not IdentityState.TRAINING:
                 await self._blobs.erase_artifacts(uid, keep=owner.artifact_key if owner else "")
                 await self._blobs.erase_source(uid)
-        for uid in await self._backend.kept():
+        under_way = await self._operations.uids_in(*UNDER_WAY)
+        for uid in set(await self._backend.kept()) - under_way:
             training = await self._operations.get(uid)
             if training is None or training.operation.state.done:
                 await self._backend.forget(uid)

@@ -61,6 +61,12 @@ class IdentityStore:
         async with self._database.read() as connection:
             return [identity(row) for row in await connection.execute(statement)]
 
+    async def uids_in(self, state: IdentityState) -> set[str]:
+        """Uids of all tenants' identities of a state."""
+        statement = select(identities.c.uid).where(identities.c.state == state)
+        async with self._database.read() as connection:
+            return set(await connection.scalars(statement))
+
     async def get_by_uid(self, uid: str) -> IdentityRecord | None:
         """The identity of a uid, even if it is being deleted."""
         statement = select(identities).where(identities.c.uid == uid)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Update, func, select, update
+from sqlalchemy import Select, Update, func, select, update
 
 from service.store.database import Database
 from service.store.leadership import fence
@@ -25,7 +25,7 @@ from service.store.records import (
 )
 from service.store.rows import select_training, training
 from service.store.tables import identities, operations
-from service.store.turns import running, turns
+from service.store.turns import select_next
 
 
 @dataclass(frozen=True)
@@ -66,22 +66,9 @@ class JobStore:
         Raises:
             NotLeaderError: another gateway leads.
         """
-        queue = turns()
-        next_one = (
-            select_training()
-            .join(queue, queue.c.uid == operations.c.uid)
-            .where(
-                operations.c.state == OperationState.QUEUED,
-                operations.c.not_before <= now(),
-                running() < self._tenant_jobs,
-            )
-            .order_by(queue.c.place)
-            .limit(1)
-            .with_for_update(skip_locked=True, of=operations)
-        )
         async with self._database.write() as connection:
             await fence(connection, term)
-            row = (await connection.execute(next_one)).first()
+            row = (await connection.execute(select_next(self._tenant_jobs))).first()
             if row is None or not fits(training(row).operation):
                 return None
             uid = training(row).operation.uid
@@ -103,10 +90,9 @@ class JobStore:
         Raises:
             NotLeaderError: another gateway leads.
         """
-        late = (operations.c.state == OperationState.QUEUED, operations.c.deadline <= now())
         async with self._database.write() as connection:
             await fence(connection, term)
-            uids = list(await connection.scalars(select(operations.c.uid).where(*late)))
+            uids = list(await connection.scalars(select_late()))
             for uid in uids:
                 await connection.execute(
                     update(operations)
@@ -132,11 +118,8 @@ class JobStore:
 
     async def next_time(self) -> int | None:
         """When the next job that may not start yet may; None if there is none."""
-        statement = select(func.min(operations.c.not_before)).where(
-            operations.c.state == OperationState.QUEUED, operations.c.not_before > now()
-        )
         async with self._database.read() as connection:
-            earliest: int | None = await connection.scalar(statement)
+            earliest: int | None = await connection.scalar(select_next_time())
         return earliest
 
     async def record_progress(
@@ -232,6 +215,20 @@ class JobStore:
     async def _write(self, statement: Update) -> bool:
         async with self._database.write() as connection:
             return bool((await connection.execute(statement)).rowcount)
+
+
+def select_late() -> Select[Any]:
+    """Uids of the jobs that still wait at their deadline."""
+    return select(operations.c.uid).where(
+        operations.c.state == OperationState.QUEUED, operations.c.deadline <= now()
+    )
+
+
+def select_next_time() -> Select[Any]:
+    """The earliest time of those that wait for theirs."""
+    return select(func.min(operations.c.not_before)).where(
+        operations.c.state == OperationState.QUEUED, operations.c.not_before > now()
+    )
 
 
 def _held(uid: str, attempt: int) -> Update:

@@ -73,7 +73,7 @@ async def fence(connection: AsyncConnection, term: int) -> None:
     Raises:
         NotLeaderError: the term is over.
     """
-    held = select(leadership.c.term).where(leadership.c.term == term).with_for_update(read=True)
+    held = select(leadership.c.term).where(leadership.c.term == term).with_for_update()
     if await connection.scalar(held) is None:
         raise NotLeaderError
 

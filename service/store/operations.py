@@ -25,7 +25,7 @@ from service.store.records import (
 )
 from service.store.rows import select_training, training
 from service.store.tables import identities, operations
-from service.store.turns import turns
+from service.store.turns import Standings, select_ranks, select_standings
 
 REQUEST_ID_TIME = DAY
 """How long a request id stands for the operation that it made, in microseconds."""
@@ -187,6 +187,12 @@ class OperationStore:
         async with self._database.read() as connection:
             return [str(uid) for uid in await connection.scalars(statement)]
 
+    async def uids_in(self, *states: OperationState) -> set[str]:
+        """Uids of all operations in these states."""
+        statement = select(operations.c.uid).where(operations.c.state.in_(states))
+        async with self._database.read() as connection:
+            return set(await connection.scalars(statement))
+
     async def active_of(self, identity_uid: str) -> Training | None:
         """The operation under way that learns an identity."""
         statement = select_training().where(
@@ -226,18 +232,16 @@ class OperationStore:
         self, connection: AsyncConnection, trainings: list[Training]
     ) -> list[Training]:
         """With the place in the queue of those that wait."""
-        waiting = [
-            each.operation.uid
+        waiting = {
+            each.operation.uid: each.operation.tenant
             for each in trainings
             if each.operation.state is OperationState.QUEUED
-        ]
+        }
         if not waiting:
             return trainings
-        queue = turns()
-        places = await connection.execute(
-            select(queue.c.uid, queue.c.place).where(queue.c.uid.in_(waiting))
-        )
-        place_of = {str(row.uid): int(row.place) for row in places}
+        standings = Standings(await connection.execute(select_standings()))
+        ranks = await connection.execute(select_ranks(waiting, set(waiting.values())))
+        place_of = {uid: standings.place(tenant, rank) for uid, tenant, rank in ranks}
         usual = await connection.scalar(_usual_time())
         placed = []
         for each in trainings:

