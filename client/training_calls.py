@@ -16,6 +16,7 @@ from client.training import Lesson, Training, TrainingUpdate, train_request
 from likeness.v1 import identity_service_pb2 as pb
 
 _WAIT_SECONDS = 60  # of one WaitOperation call
+_ATTEMPTS_SECONDS = 10  # gRPC's own are over by then: a stream that lasted longer was only silent
 
 
 class TrainingCalls(Connection):
@@ -64,25 +65,24 @@ class TrainingCalls(Connection):
         now = asyncio.get_running_loop().time
         away_since = None
         while True:
+            began = now()
             try:
-                with readable_errors(self.address):
-                    call = self._identities.WatchTraining(request)
-                    await call.initial_metadata()
-                    if not call.done():
-                        away_since = None
-                    async for response in call:
-                        request.after_sequence = response.sequence
-                        if response.HasField("error"):
-                            raise LikenessError.from_status(response.error)
-                        ended = response.HasField("identity")
-                        identity = response.identity if ended else None
-                        yield TrainingUpdate(name, response.metadata, identity)
-                        if ended:
-                            return
-            except LikenessError as error:
+                async for response in self._identities.WatchTraining(request):
+                    away_since = None
+                    request.after_sequence = response.sequence
+                    if response.HasField("error"):
+                        raise LikenessError.from_status(response.error)
+                    ended = response.HasField("identity")
+                    identity = response.identity if ended else None
+                    yield TrainingUpdate(name, response.metadata, identity)
+                    if ended:
+                        return
+            except grpc.aio.AioRpcError as broken:
+                error = LikenessError.from_rpc(broken, self.address)
                 if error.code is not grpc.StatusCode.UNAVAILABLE or not request.after_sequence:
-                    raise
-                away_since = away_since or now()
+                    raise error from broken
+                if away_since is None or now() - began > _ATTEMPTS_SECONDS:
+                    away_since = now()
                 await self._connected_again(error, away_since + self._patience)
 
     async def _connected_again(self, error: LikenessError, until: float) -> None:
