@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import monitor
 from service.attempts import Attempts
+from service.audit import AuditLog
 from service.auth import Authenticator
 from service.auth.api_keys import ApiKeys
 from service.auth.server_tls import listen
@@ -45,6 +46,7 @@ from service.sources import SourceImages
 from service.startup import GatewayDownError, only_gateway
 from service.store import (
     ApiKeyStore,
+    AuditStore,
     ConsentStore,
     Database,
     IdentityStore,
@@ -103,6 +105,7 @@ async def run(settings: Settings, member: Member | None = None) -> None:
         identities = IdentityStore(database, limits)
         operations = OperationStore(database, places, limits)
         quotas = Quotas(QuotaStore(database, limits))
+        audit = AuditLog(AuditStore(database))
         jobs = JobStore(database, settings.jobs.tenant_jobs)
         blobs = BlobStore(settings.blobs.url, metrics)
         backend = _backend(settings, blobs)
@@ -158,11 +161,13 @@ async def run(settings: Settings, member: Member | None = None) -> None:
             ),
             Authenticator(settings.auth, ApiKeys(ApiKeyStore(database))),
             quotas,
+            audit,
             metrics,
             settings.calls,
             shares_port=member is not None,
         )
-        await tidying.sweep()
+        with contextlib.suppress(UnavailableError):  # the next sweep makes up for it
+            await tidying.sweep()
         try:
             if member is None:
                 stack.callback(serve(metrics.registry, settings.metrics_listen))
@@ -177,6 +182,7 @@ async def run(settings: Settings, member: Member | None = None) -> None:
             asyncio.create_task(tidying.run()),
             asyncio.create_task(monitor.watch(jobs, readiness, metrics)),
             asyncio.create_task(watchdog.run()),
+            asyncio.create_task(audit.run()),
         ]
         if member is not None:
             background.append(asyncio.create_task(member.serve_parent()))
@@ -195,6 +201,8 @@ async def run(settings: Settings, member: Member | None = None) -> None:
         with contextlib.suppress(TimeoutError):  # the next sweep finishes what is left
             async with asyncio.timeout(FINISH_SECONDS):
                 await trainings.finish()
+        with contextlib.suppress(UnavailableError):
+            await audit.flush()
         log.info("stopped")
         for task in failed:
             if (broken := task.exception()) is not None:

@@ -1,5 +1,5 @@
 """What surrounds every RPC of ours: callers are authenticated and kept to their quotas, errors
-become answers, calls are counted and logged.
+become answers, calls are counted, logged and written down.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ import grpc
 import structlog
 from opentelemetry.trace import SpanKind
 
+from service.audit import AuditLog
 from service.auth import Authenticator
-from service.caller import set_caller
+from service.caller import Act, begin_act, set_caller
 from service.context import Context
 from service.errors import GatewayError
 from service.logs import fault
@@ -33,8 +34,11 @@ STATUS_DETAILS = "grpc-status-details-bin"
 class RpcInterceptor(SurroundingInterceptor):
     """Wraps the handlers of our services; health and reflection stay as they are."""
 
-    def __init__(self, authenticator: Authenticator, quotas: Quotas, metrics: Metrics) -> None:
-        self._authenticator, self._quotas, self._metrics = authenticator, quotas, metrics
+    def __init__(
+        self, authenticator: Authenticator, quotas: Quotas, audit: AuditLog, metrics: Metrics
+    ) -> None:
+        self._authenticator, self._quotas = authenticator, quotas
+        self._audit, self._metrics = audit, metrics
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
@@ -45,6 +49,7 @@ class RpcInterceptor(SurroundingInterceptor):
         started = time.monotonic()
         labels = method.split("/", 1)
         outcome = _Outcome(grpc.StatusCode.OK)
+        act: Act | None = None  # of who is known and within his quota
         in_flight = self._metrics.rpc_in_flight.labels(*labels)
         in_flight.inc()
         with span(method, _trace_of(context), SpanKind.SERVER) as traced:
@@ -53,8 +58,11 @@ class RpcInterceptor(SurroundingInterceptor):
                     found = await self._authenticator.caller(context)
                     set_caller(found)
                     await self._quotas.admit(found.tenant)
+                    act = begin_act(labels[1])
                     yield
             finally:
+                if act is not None:
+                    self._audit.ended(act, outcome.code.name, outcome.reason)
                 seconds = time.monotonic() - started
                 in_flight.dec()
                 self._metrics.rpc_handled.labels(*labels, outcome.code.name).inc()

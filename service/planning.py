@@ -15,6 +15,7 @@ from identity.strength import blend
 from likeness.v1 import generation_service_pb2 as pb
 from service.bundle import Bundle, BundleSource
 from service.cache import IdentityCache
+from service.caller import uses
 from service.decoding import MIN_SIDE, ImageRefusedError
 from service.errors import InvalidRequestError, Violation
 from service.images import ImageDecoder
@@ -157,6 +158,7 @@ class Planner:
         records = await self._identities.get_all(tenant, set(ids.values())) if ids else {}
         for identity_id in ids.values():
             record = ready(identity_id, records.get(identity_id))
+            uses(record.uid)
             check_base_model(identity_id, record.base_model_digest, bundle)
         tokens = {}
         for word, identity_id in ids.items():

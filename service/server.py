@@ -15,6 +15,7 @@ from likeness.v1 import (
     provenance_service_pb2,
     provenance_service_pb2_grpc,
 )
+from service.audit import AuditLog
 from service.auth import Authenticator
 from service.deadlines import DeadlineInterceptor
 from service.generation import GenerationService
@@ -44,6 +45,7 @@ def make_server(
     services: Services,
     authenticator: Authenticator,
     quotas: Quotas,
+    audit: AuditLog,
     metrics: Metrics,
     calls: CallSettings,
     shares_port: bool,
@@ -54,7 +56,7 @@ def make_server(
         shares_port: whether other processes of this gateway listen on the same port.
     """
     rules = RulesInterceptor({**services.identities.further, **services.generation.further})
-    outer = RpcInterceptor(authenticator, quotas, metrics)
+    outer = RpcInterceptor(authenticator, quotas, audit, metrics)
     server = grpc.aio.server(
         interceptors=[outer, DeadlineInterceptor(calls.default_seconds), rules],
         options=_options(calls, shares_port),

@@ -10,7 +10,7 @@ import structlog
 
 from identity import digest
 from likeness.v1 import identity_service_pb2 as pb
-from service.caller import caller
+from service.caller import caller, uses
 from service.dispatcher import Dispatcher
 from service.errors import (
     AbortedError,
@@ -129,7 +129,9 @@ class Trainings:
 
     async def cancel(self, operation_uid: str) -> None:
         """Ends a training; nothing happens if it is done. Raises :class:`NotFoundError`."""
-        await self._to_the_end(self._cancel(await self.get(operation_uid)))
+        training = await self.get(operation_uid)
+        uses(training.identity.uid)
+        await self._to_the_end(self._cancel(training))
 
     async def delete_operation(self, operation_uid: str) -> None:
         """Forgets a training that is done; the identity stays.
@@ -138,6 +140,7 @@ class Trainings:
             NotFoundError, FailedPreconditionError: it does not exist; it is under way.
         """
         training = await self.get(operation_uid)
+        uses(training.identity.uid)
         if not training.operation.state.done:
             name = operation_name(operation_uid)
             message = f"{name} is under way; cancel it first"
@@ -173,6 +176,8 @@ class Trainings:
         if request_id is None:
             return None
         training = await self._operations.by_request_id(caller().tenant, request_id)
+        if training is not None:
+            uses(training.identity.uid)
         if training is not None and training.operation.payload_digest != payload:
             name = operation_name(training.operation.uid)
             message = f"request_id was used by another request, which made {name}"

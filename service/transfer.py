@@ -6,7 +6,7 @@ from identity import ArtifactError, Identity, digest
 from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore, artifact_key
 from service.bundle import BundleSource
-from service.caller import caller
+from service.caller import caller, uses
 from service.errors import (
     AlreadyExistsError,
     InvalidRequestError,
@@ -34,6 +34,7 @@ class Transfer:
             NotFoundError, FailedPreconditionError, DataLossError, UnavailableError: see there.
         """
         record = ready(identity_id, await self._identities.get(caller().tenant, identity_id))
+        uses(record.uid)
         return record, await self._blobs.get(record.artifact_key, record.artifact_digest)
 
     async def take(self, request: pb.ImportIdentityRequest) -> IdentityRecord:

@@ -3,6 +3,7 @@
 It takes the gateway's settings, and so works on the same database and blobs.
 """
 
+import json
 import logging
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -19,7 +20,16 @@ from service.admin.fsck import Fsck
 from service.auth.api_keys import ApiKeys
 from service.auth.settings import TenantName
 from service.blobs import BlobStore
-from service.store import DAY, ApiKeyStore, Database, Limits, QuotaStore, now
+from service.store import (
+    DAY,
+    SECOND,
+    ApiKeyStore,
+    AuditStore,
+    Database,
+    Limits,
+    QuotaStore,
+    now,
+)
 from service.tidying import ACCEPTANCE_SECONDS
 
 app = typer.Typer(help="Look after a Likeness service.", no_args_is_help=True, add_completion=False)
@@ -124,6 +134,25 @@ def fsck(
 
     if look(examine) and not mend:
         raise typer.Exit(1)
+
+
+@app.command("audit")
+def show_audit(
+    tenant: Annotated[str, typer.Option(help="Only this tenant's.")] = "",
+    resource: Annotated[
+        str, typer.Option(help="Only what concerns an identity or operation, by its uid.")
+    ] = "",
+    since: Annotated[datetime | None, typer.Option(help="Only from then on, in UTC.")] = None,
+) -> None:
+    """Print the audit log, a JSON object a line, oldest first."""
+    first = 0 if since is None else round(since.replace(tzinfo=UTC).timestamp() * SECOND)
+
+    async def show(database: Database) -> None:
+        async for entry in AuditStore(database).read(tenant, resource, first):
+            moment = datetime.fromtimestamp(entry.time / SECOND, UTC)
+            typer.echo(json.dumps({**asdict(entry), "time": moment.isoformat()}))
+
+    look(show)
 
 
 def _store(database: Database) -> QuotaStore:

@@ -53,7 +53,7 @@ class ApiKeys:
             raise _invalid()
         if found.expire_time is not None and found.expire_time <= now():
             raise UnauthenticatedError("the API key has expired", "CREDENTIAL_EXPIRED")
-        return Caller(found.tenant, f"key:{key_id}")
+        return Caller(found.tenant, f"key:{key_id}", "api_key")
 
     async def _find(self, key_id: str) -> ApiKey | None:
         until, found = self._remembered.get(key_id, (0.0, None))

@@ -61,6 +61,6 @@ class Authenticator:
         tenants = self._settings.certificates
         for name in [*names, EVERYONE]:
             if name in tenants:
-                return Caller(tenants[name], names[0])
+                return Caller(tenants[name], names[0], "certificate")
         message = "the client certificate bears no name of a tenant"
         raise PermissionDeniedError(message, "TENANT_UNKNOWN")

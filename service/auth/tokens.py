@@ -98,4 +98,4 @@ class Tokens:
         if not isinstance(tenant, str) or not TENANT.fullmatch(tenant):
             message = f"the token's claim {self._settings.tenant_claim} names no tenant"
             raise PermissionDeniedError(message, "TENANT_UNKNOWN")
-        return Caller(tenant, str(claims["sub"])[:MAX_SUBJECT])
+        return Caller(tenant, str(claims["sub"])[:MAX_SUBJECT], "token")

@@ -1,6 +1,7 @@
 """The gateway's database: identities and training operations."""
 
 from service.store.api_keys import ApiKey, ApiKeyStore
+from service.store.audit import AuditStore, Entry
 from service.store.consents import Consent, ConsentStore
 from service.store.database import Database
 from service.store.filters import FilterError, OperationFilter
@@ -12,6 +13,7 @@ from service.store.paging import Page, PageTokenError
 from service.store.quotas import Limits, QuotaStore
 from service.store.records import (
     DAY,
+    SECOND,
     Failure,
     IdentityRecord,
     IdentityState,
@@ -25,11 +27,14 @@ from service.store.soundness import Owner, SoundnessStore
 
 __all__ = [
     "DAY",
+    "SECOND",
     "ApiKey",
     "ApiKeyStore",
+    "AuditStore",
     "Consent",
     "ConsentStore",
     "Database",
+    "Entry",
     "EtagMismatchError",
     "Failure",
     "FilterError",

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from service.store.audit import write_down
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
 from service.store.quotas import Limits, check_room
@@ -84,6 +85,7 @@ class IdentityStore:
             async with self._database.write() as connection:
                 await check_room(connection, record.tenant, self._limits)
                 await connection.execute(insert(identities).values(asdict(record)))
+                await write_down(connection, record.tenant, record.uid)
         except IntegrityError:
             return False
         return True
@@ -108,15 +110,17 @@ class IdentityStore:
                 raise EtagMismatchError
             hidden = update(identities).where(identities.c.uid == record.uid)
             await connection.execute(hidden.values(state=IdentityState.DELETING))
+            await write_down(connection, record.tenant, record.uid)
         return replace(record, state=IdentityState.DELETING)
 
     async def expire(self, state: IdentityState, before: int) -> None:
         """Begins the deletion of those of a state that are older, in microseconds since 1970."""
         old = and_(identities.c.state == state, identities.c.create_time < before)
         async with self._database.write() as connection:
-            await connection.execute(
-                update(identities).where(old).values(state=IdentityState.DELETING)
-            )
+            hidden = update(identities).where(old).values(state=IdentityState.DELETING)
+            due = await connection.execute(hidden.returning(identities.c.tenant, identities.c.uid))
+            for tenant, uid in due.all():
+                await write_down(connection, tenant, uid, service="Retention")
 
     async def end_deletion(self, record: IdentityRecord) -> None:
         """Removes the row, and with it operations and consent; a tombstone stays."""

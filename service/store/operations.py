@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.caller import DEFAULT_TENANT
+from service.store.audit import write_down
 from service.store.consents import Consent, record
 from service.store.database import Database
 from service.store.filters import OperationFilter
@@ -102,8 +103,9 @@ class OperationStore:
             "class_noun": new.class_noun,
             "create_time": created,
         }
+        uid = str(uuid.uuid4())
         operation = {
-            "uid": str(uuid.uuid4()),
+            "uid": uid,
             "identity_uid": new.identity_uid,
             "state": OperationState.QUEUED,
             "tenant": new.tenant,
@@ -134,9 +136,10 @@ class OperationStore:
                 await connection.execute(insert(operations).values(operation))
                 if new.consent is not None:
                     await record(connection, new.identity_uid, new.consent)
+                await write_down(connection, new.tenant, new.identity_uid, uid)
         except IntegrityError:
             return None
-        return await self.get(str(operation["uid"]))
+        return await self.get(uid)
 
     async def get(self, uid: str) -> Training | None:
         """The operation of a uid, whosever it is: for the service's own work."""
@@ -212,21 +215,30 @@ class OperationStore:
                 update(operations)
                 .where(operations.c.uid == uid, operations.c.state.in_(UNDER_WAY))
                 .values(state=OperationState.CANCELLED, end_time=now(), **failure_columns(failure))
+                .returning(operations.c.tenant, operations.c.identity_uid)
             )
-            if not (await connection.execute(statement)).rowcount:
+            if (row := (await connection.execute(statement)).first()) is None:
                 return False
             await fail_identity(connection, uid, failure)
+            await write_down(connection, row.tenant, row.identity_uid, uid)
             return True
 
     async def delete(self, tenant: str, uid: str) -> bool:
         """Forgets an operation that is done; False if it is under way or gone."""
-        statement = delete(operations).where(
-            operations.c.tenant == tenant,
-            operations.c.uid == uid,
-            operations.c.state.not_in(UNDER_WAY),
+        statement = (
+            delete(operations)
+            .where(
+                operations.c.tenant == tenant,
+                operations.c.uid == uid,
+                operations.c.state.not_in(UNDER_WAY),
+            )
+            .returning(operations.c.identity_uid)
         )
         async with self._database.write() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            if (identity_uid := await connection.scalar(statement)) is None:
+                return False
+            await write_down(connection, tenant, identity_uid, uid)
+            return True
 
     async def _placed(
         self, connection: AsyncConnection, trainings: list[Training]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, delete, exists, select, update
 
+from service.store.audit import write_down
 from service.store.database import Database
 from service.store.operations import failure_columns
 from service.store.records import (
@@ -15,6 +16,9 @@ from service.store.records import (
     OperationState,
 )
 from service.store.tables import consents, identities, operations, tombstones
+
+FSCK = "fsck"
+"""What the audit log calls it."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,14 @@ class SoundnessStore:
     async def end_untrained(self, uid: str, failure: Failure) -> None:
         """Marks an identity of :meth:`untrained` as failed."""
         async with self._database.write() as connection:
-            await connection.execute(
+            ended = (
                 update(identities)
                 .where(identities.c.uid == uid, _untrained())
                 .values(state=IdentityState.FAILED, **failure_columns(failure))
             )
+            tenant = await connection.scalar(ended.returning(identities.c.tenant))
+            if tenant is not None:
+                await write_down(connection, tenant, uid, service=FSCK)
 
     async def running(self) -> list[OperationRecord]:
         """Operations that are said to run."""
@@ -101,7 +108,10 @@ class SoundnessStore:
             )
         )
         async with self._database.write() as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            if not (await connection.execute(statement)).rowcount:
+                return False
+            await write_down(connection, record.tenant, record.uid, service=FSCK)
+            return True
 
     async def _uids(self, statement: Select[tuple[str]]) -> set[str]:
         async with self._database.read() as connection:

@@ -193,4 +193,6 @@ audit = Table(
     Column("identity_uid", String(36), nullable=False, index=True),  # empty: none was found
     Column("outcome", String(32), nullable=False),  # gRPC status
     Column("reason", String(64), nullable=False),
+    Column("proof", String(16), nullable=False, default=""),  # how the subject was recognised
+    Column("operation_uid", String(36), nullable=False, default="", index=True),
 )

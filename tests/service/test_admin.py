@@ -36,7 +36,7 @@ def test_a_key_is_made_listed_and_revoked(home: Path) -> None:
         return found
 
     key_id, secret = key.split("_", 2)[1:]
-    assert asyncio.run(caller()) == Caller("red", f"key:{key_id}")
+    assert asyncio.run(caller()) == Caller("red", f"key:{key_id}", "api_key")
     listed = admin("keys", "list").stdout
     assert (key_id in listed, "red" in listed, secret in listed) == (True, True, False)
     assert admin("keys", "revoke", key_id).exit_code == 0

@@ -167,7 +167,7 @@ async def test_api_keys_expire_and_are_revoked(
     key = await keys.create("red")
     short = await keys.create("red", now() - 1)
     (kept, _), key_id = await store.all(), key.split("_")[1]
-    assert await keys.caller(key) == Caller("red", f"key:{key_id}")
+    assert await keys.caller(key) == Caller("red", f"key:{key_id}", "api_key")
     assert key.split("_", 2)[2] not in str(kept)
     for wrong in (short, key[:-1] + ("a" if key[-1] != "a" else "b"), "lk_", key + "\n", key[:-1]):
         with pytest.raises(UnauthenticatedError):

@@ -118,6 +118,9 @@ async def test_old_identities_are_erased_when_their_time_is_over(
     async with gateway.stubs() as stubs:
         left = await stubs.identities.ListIdentities(pb.ListIdentitiesRequest())
         assert [identity.name for identity in left.identities] == ["identities/ready"]
+    with contextlib.closing(sqlite3.connect(gateway.home / "likeness.db")) as database:
+        told = database.execute("SELECT subject, outcome FROM audit WHERE action = 'Retention'")
+        assert told.fetchall() == [("service", "OK")]
 
 
 async def test_source_images_are_encrypted_with_the_first_key(

@@ -1,6 +1,8 @@
-"""Logs and metrics tell nothing of what callers wrote or showed."""
+"""Logs, metrics and the audit log tell nothing of what callers wrote or showed."""
 
 import base64
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,11 +49,15 @@ async def test_nothing_that_callers_send_is_logged_or_measured(
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
         await stubs.identities.DeleteIdentity(pb.DeleteIdentityRequest(name=f"identities/{MARK}-1"))
+        metrics = gateway.metrics()
     gateway.stop()
-    log = gateway.log.read_text()
     assert gateway.events("rpc")
-    for text in (MARK, base64.b64encode(photo[:30]).decode(), repr(photo[:12])[2:-1]):
-        assert text not in log.lower()
+    with contextlib.closing(sqlite3.connect(gateway.home / "likeness.db")) as database:
+        audit = str(database.execute("SELECT * FROM audit").fetchall())
+    assert "DeleteIdentity" in audit
+    for told in (gateway.log.read_text(), metrics, audit):
+        for text in (MARK, base64.b64encode(photo[:30]).decode(), repr(photo[:12])[2:-1]):
+            assert text.lower() not in told.lower()
 
 
 async def test_an_unexpected_fault_is_told_by_a_number_only(
