@@ -17,6 +17,8 @@ from service.encryption import KEY_BYTES
 from service.logs import Level
 
 HOME = Path(".likeness")
+KNOWN_KEY = "likeness"
+"""The watermark's, for trials: everybody knows it."""
 
 
 def _address(address: str) -> str:
@@ -199,7 +201,7 @@ class ProvenanceSettings(BaseModel):
     """What makes pictures known as the service's own; see docs/provenance.md."""
 
     watermark_key: SecretStr = Field(
-        default=SecretStr("likeness"),
+        default=SecretStr(KNOWN_KEY),
         min_length=1,
         description="Secret of the invisible watermark, the same for all gateways. Whoever has it "
         "can find and erase the mark; the default is known to all.",
@@ -331,6 +333,11 @@ class Settings(BaseSettings):
                 "LIKENESS_TLS__CERTIFICATE and LIKENESS_TLS__KEY, and one of "
                 "LIKENESS_AUTH__API_KEYS, LIKENESS_AUTH__JWT__... and LIKENESS_AUTH__CERTIFICATES "
                 "(docs/security.md), or a loopback address such as 127.0.0.1"
+            )
+        if not local and self.provenance.watermark_key.get_secret_value() == KNOWN_KEY:
+            raise ValueError(
+                f"LIKENESS_PROVENANCE__WATERMARK_KEY: refusing to listen on {self.listen} with the "
+                "default, which everybody knows: set a secret of your own (docs/provenance.md)"
             )
         if auth.sidecar and not (local and auth.certificates):
             raise ValueError(

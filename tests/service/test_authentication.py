@@ -62,6 +62,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> I
             "AUTH__JWT__JWKS": str(issuer.file),
             "AUTH__JWT__AUDIENCE": "likeness",
             "AUTH__JWT__ISSUER": "https://issuer.example",
+            "PROVENANCE__WATERMARK_KEY": "a secret",
         },
         credentials(authority, authority.issue_cert("red.example")),
     )

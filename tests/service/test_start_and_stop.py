@@ -46,6 +46,15 @@ def test_the_gateway_has_no_deep_learning_in_it() -> None:
             {"LISTEN": "gateway:1", "TLS__CERTIFICATE": __file__, "TLS__KEY": __file__},
             "LIKENESS_LISTEN: refusing to listen on gateway:1 without authentication",
         ),
+        (
+            {
+                "LISTEN": "gateway:1",
+                "TLS__CERTIFICATE": __file__,
+                "TLS__KEY": __file__,
+                "AUTH__API_KEYS": "1",
+            },
+            "LIKENESS_PROVENANCE__WATERMARK_KEY: refusing to listen on gateway:1 with the default",
+        ),
         ({"TLS__KEY": __file__}, "LIKENESS_TLS: certificate and key belong together"),
         ({"TLS__CERTIFICATE": "/none"}, "LIKENESS_TLS__CERTIFICATE: Path does not point to a file"),
         ({"AUTH__CERTIFICATES": '{"a": "b"}'}, "LIKENESS_AUTH__CERTIFICATES: needs"),
