@@ -10,6 +10,7 @@ Blobs appear complete or not at all; only checkpoints are ever written again.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import obstore
 import structlog
@@ -21,8 +22,15 @@ from service.errors import DataLossError, UnavailableError
 from service.logs import fault
 from service.metrics import Metrics, timed
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 log = structlog.get_logger()
 
+RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=10)}
+"""An object store that is away is told as such before callers lose patience; its client would try
+for three minutes.
+"""
 SOURCES, ARTIFACTS, CHECKPOINTS = "sources/", "artifacts/", "checkpoints/"
 
 
@@ -55,7 +63,7 @@ class BlobStore:
         self._store: ObjectStore = (
             from_url(url, mkdir=True, automatic_cleanup=True)
             if url.startswith("file:")
-            else from_url(url)
+            else from_url(url, retry_config=RETRIES)
         )
 
     async def put(self, key: str, data: bytes) -> None:

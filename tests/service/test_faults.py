@@ -6,14 +6,25 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
+import pytest
 from google.rpc import code_pb2
 
 from identity import Identity
 from likeness.v1 import identity_service_pb2 as pb
+from service.errors import UnavailableError
+from service.triton_errors import translated
 from tests.service.gateway import Gateway, identity_of, metadata_of, real_trainer, scripted
 from tests.service.test_trainings import reason_of
 
 Start = Callable[..., Gateway]
+
+
+@pytest.mark.parametrize(
+    "words", ["Internal error from Core", "Received RST_STREAM with error code 2"]
+)
+def test_a_stream_that_is_cut_off_is_an_outage_and_no_fault_of_the_models(words: str) -> None:
+    assert isinstance(translated(grpc.StatusCode.INTERNAL, words), UnavailableError)
 
 
 async def test_a_crash_is_tried_again(start_gateway: Start, photo: bytes) -> None:
