@@ -119,6 +119,14 @@ sbom: setup ## what the gateway's image and this environment consist of, as Cycl
 SBOM := cyclonedx-py
 SBOM_OPTIONS := --pyproject pyproject.toml --output-reproducible
 
+.PHONY: bench-gateway
+bench-gateway: setup ## measure the gateway before a simulated accelerator: docs/benchmarks.md (14 minutes)
+	python -m benchmarks.gateway --checkpoint $(BASE_MODEL)
+
+.PHONY: chaos
+chaos: setup ## break everything that the gateway stands on, for ten minutes (SEED=... repeats a run)
+	python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml's ranges
 	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock

@@ -39,11 +39,13 @@ class Gateway:
         home: database, blobs, jobs and ``gateway.log`` lie here.
         settings: further settings, as environment variables without their prefix.
         trust: of channels to it, if it speaks TLS.
+        variables: further ones of its environment.
     """
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     trust: grpc.ChannelCredentials | None = None
+    variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +83,8 @@ class Gateway:
             "DRAIN_SECONDS": "5",
             **self.settings,
         }
-        return {**os.environ, **{f"LIKENESS_{name}": value for name, value in settings.items()}}
+        named = {f"LIKENESS_{name}": value for name, value in settings.items()}
+        return {**os.environ, **self.variables, **named}
 
     def start(self) -> "Gateway":
         with self.log.open("ab") as log:
@@ -144,7 +147,8 @@ class Gateway:
 
     def trainers(self) -> list[int]:
         """Pids of the workers that it started."""
-        mark = f"LIKENESS_JOBS__WORK_DIR={self.home}/jobs".encode()
+        variable = "LIKENESS_JOBS__WORK_DIR"
+        mark = f"{variable}={self.environment()[variable]}".encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
