@@ -58,7 +58,7 @@ def with_request_level(bundle: Path, out: Path) -> Path:
         'output { name: "image" data_type: TYPE_UINT8 dims: [-1, -1, 3] }',
     ]
     (model.parent / "config.pbtxt").write_text("\n".join(config) + "\n")
-    (model / "model.py").write_text(_entry("request_level"))
+    (model / "model.py").write_text(entry("request_level"))
     return out
 
 
@@ -66,12 +66,12 @@ def on_simulated_accelerator(bundle: Path, out: Path) -> Path:
     """A copy of a bundle whose engines only take time, as an accelerator would."""
     shutil.copytree(bundle, out)
     replace(ServingBundle.load(bundle), max_rows=SIMULATED_ROWS).save(out)
-    for entry in (out / "models").glob("*/1/model.py"):
-        if entry.parts[-3] != "sampler":
-            entry.write_text(_entry("simulated_engine"))
+    for model in (out / "models").glob("*/1/model.py"):
+        if model.parts[-3] != "sampler":
+            model.write_text(entry("simulated_engine"))
     return out
 
 
-def _entry(module: str) -> str:
-    """Triton's process finds installed packages only; this one is not installed."""
+def entry(module: str) -> str:
+    """``model.py`` of a benchmark's model: Triton's process finds installed packages only."""
     return _ENTRY.format(root=str(Path(__file__).parents[1]), module=module)
