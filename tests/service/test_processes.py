@@ -11,10 +11,11 @@ from typing import Any
 
 import grpc
 import pytest
+from google.longrunning import operations_pb2
 from google.rpc import error_details_pb2
 
 from likeness.v1 import identity_service_pb2 as pb
-from tests.service.gateway import Gateway, Stubs, details, identity_of, scripted
+from tests.service.gateway import Gateway, Stubs, details, identity_of, metadata_of, scripted
 from tests.service.test_leadership import logged
 from tests.service.test_start_and_stop import start_and_end
 
@@ -41,6 +42,17 @@ async def serving(gateway: Gateway, count: int) -> list[dict[str, Any]]:
         while True:
             if len(lines := gateway.events("process_serves")) >= count:
                 return lines
+            await asyncio.sleep(0.1)
+
+
+async def begun(stubs: Stubs) -> None:
+    """Waits until all trainings have reported a step: one that has not would stall later on."""
+    async with asyncio.timeout(60):
+        while True:
+            everything = operations_pb2.ListOperationsRequest(name="operations")
+            found = await stubs.operations.ListOperations(everything)
+            if all(metadata_of(each).step for each in found.operations):
+                return
             await asyncio.sleep(0.1)
 
 
@@ -79,6 +91,7 @@ async def test_one_process_is_killed_and_nothing_is_lost(
 
         # Every acknowledged training gets done, whichever process took it.
         names = await asyncio.gather(*(each.train(photo) for each in clients[:6]))
+        await begun(clients[0])
         watches = [each.watch(names[0]) for each in clients]
         await asyncio.gather(*map(anext, watches))
         assert metric(gateway, "likeness_rpc_in_flight", "WatchTraining") == CONNECTIONS
