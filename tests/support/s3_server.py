@@ -2,20 +2,20 @@
 
 import http.server
 import re
-import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
+
+from tests.support.http_server import HttpServer, QuietHandler
 
 BUCKET = "likeness"
 FINE = 0
 
 
-class S3Server:
-    """One bucket, in memory, for as long as a ``with`` block lasts.
+class S3Server(HttpServer):
+    """One bucket, in memory.
 
     Attributes:
         blobs: what is stored, with the time of its writing.
@@ -29,42 +29,28 @@ class S3Server:
         self.refusal: Callable[[str], int] = lambda method: FINE
         server = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 server._answer(self, "GET", b"")
 
             def do_PUT(self) -> None:
-                server._answer(self, "PUT", self.rfile.read(int(self.headers["Content-Length"])))
+                server._answer(self, "PUT", self.body())
 
             def do_POST(self) -> None:
-                server._answer(self, "DELETE", self.rfile.read(int(self.headers["Content-Length"])))
+                server._answer(self, "DELETE", self.body())
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        super().__init__(Handler)
 
     @property
     def environment(self) -> dict[str, str]:
         """Where a client finds it, as object stores' clients read it."""
         return {
-            "AWS_ENDPOINT": f"http://127.0.0.1:{self._server.server_address[1]}",
+            "AWS_ENDPOINT": f"http://127.0.0.1:{self.port}",
             "AWS_ALLOW_HTTP": "true",
             "AWS_REGION": "local",
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
         }
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def _answer(
         self, request: http.server.BaseHTTPRequestHandler, method: str, body: bytes
