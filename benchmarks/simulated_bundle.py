@@ -10,6 +10,8 @@ from skimage import data
 
 from basemodel import load
 from benchmarks.peer_models import entry
+from export.build import describe
+from export.sizes import PictureSizes
 from identity import ServingBundle
 
 INPUTS = {
@@ -45,27 +47,9 @@ def write_simulated_bundle(checkpoint: Path, out: Path) -> ServingBundle:
     (out / "tokenizer.json").write_text(base.tokenizer_json)
     vocabulary = base.special_tokens.end + 1
     np.save(out / "token_embeddings.npy", np.zeros((vocabulary, base.token_width), np.float32))
-    channels, latent_height, latent_width = base.latent_shape
-    bundle = ServingBundle(
-        base_model_digest=base.digest,
-        engine="simulated",
-        stages=5,
-        text_window=base.text_window,
-        token_width=base.token_width,
-        latent_channels=channels,
-        latent_height=latent_height,
-        latent_width=latent_width,
-        image_height=base.image_size[0],
-        image_width=base.image_size[1],
-        min_image_size=32,
-        max_image_size=512,
-        image_size_multiple=8,
-        scaling_factor=base.scaling_factor,
-        max_rows=32,
-        begin_token=base.special_tokens.begin,
-        end_token=base.special_tokens.end,
-        padding_token=base.special_tokens.padding,
-    )
+    height, width = base.image_size
+    sizes = PictureSizes(height, width, 32, 512, multiple=8, pixels_per_latent=8)
+    bundle = describe(base, "simulated", 32, sizes)
     bundle.save(out)
     sampler = out / "models" / "sampler"
     _write_model(sampler, INPUTS, OUTPUTS, decoupled=True)

@@ -147,7 +147,7 @@ def build(
         version = add_engine(made / "models", graph, settings.target, shapes, files)
         for file in files:
             place(file, version / file.name)
-    bundle = _describe(base_model, settings, sizes)
+    bundle = describe(base_model, settings.target, settings.max_rows, sizes)
     add_sampler(made / "models")
     _write_tables(base_model, made)
     latent_rgb = fit_latent_rgb(base_model, sizes)
@@ -192,11 +192,14 @@ def _compile(
     return workshop.run(f"{target}/{graph.name}", inputs, compiler)
 
 
-def _describe(base_model: BaseModel, settings: Settings, sizes: PictureSizes) -> ServingBundle:
+def describe(
+    base_model: BaseModel, engine: str, max_rows: int, sizes: PictureSizes
+) -> ServingBundle:
+    """What a bundle says of a base model, its engines and the pictures that they draw."""
     channels, height, width = base_model.latent_shape
     return ServingBundle(
         base_model_digest=base_model.digest,
-        engine=settings.target,
+        engine=engine,
         stages=STAGES,
         text_window=base_model.text_window,
         token_width=base_model.token_width,
@@ -209,7 +212,7 @@ def _describe(base_model: BaseModel, settings: Settings, sizes: PictureSizes) ->
         max_image_size=sizes.largest,
         image_size_multiple=sizes.multiple,
         scaling_factor=base_model.scaling_factor,
-        max_rows=settings.max_rows,
+        max_rows=max_rows,
         begin_token=base_model.special_tokens.begin,
         end_token=base_model.special_tokens.end,
         padding_token=base_model.special_tokens.padding,

@@ -10,6 +10,8 @@ from PIL import Image
 
 from basemodel import load
 from deploy.triton import TritonServer
+from export.build import describe
+from export.sizes import PictureSizes
 from identity import ServingBundle
 from service.store import Database, LeadershipStore
 from tests.service.gateway import Gateway, encode, running, scripted
@@ -36,27 +38,9 @@ def light_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     base = load(checkpoint)
     (directory / "tokenizer.json").write_text(base.tokenizer_json)
     np.save(directory / "token_embeddings.npy", np.zeros((600, base.token_width), np.float32))
-    channels, latent_height, latent_width = base.latent_shape
-    ServingBundle(
-        base_model_digest=base.digest,
-        engine="none",
-        stages=5,
-        text_window=base.text_window,
-        token_width=base.token_width,
-        latent_channels=channels,
-        latent_height=latent_height,
-        latent_width=latent_width,
-        image_height=base.image_size[0],
-        image_width=base.image_size[1],
-        min_image_size=32,
-        max_image_size=128,
-        image_size_multiple=8,
-        scaling_factor=base.scaling_factor,
-        max_rows=8,
-        begin_token=base.special_tokens.begin,
-        end_token=base.special_tokens.end,
-        padding_token=base.special_tokens.padding,
-    ).save(directory)
+    height, width = base.image_size
+    sizes = PictureSizes(height, width, 32, 128, multiple=8, pixels_per_latent=8)
+    describe(base, "none", 8, sizes).save(directory)
     return directory
 
 
