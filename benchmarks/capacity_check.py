@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 from tritonclient.grpc.aio import InferenceServerClient
 
-from benchmarks.fleet import Engine, Served, poisson, serve
-from benchmarks.load import answered, arriving, one_at_a_time
+from benchmarks.fleet import Engine, poisson, serve
+from benchmarks.load import Result, answered, arriving, one_at_a_time
 from benchmarks.peer_models import (
     SIMULATED_LAUNCH_SECONDS,
     SIMULATED_ROW_SECONDS,
@@ -99,7 +99,7 @@ async def _calibrated(
 
 async def _closed(
     client: InferenceServerClient, requests: Sequence[Tensors], callers: int
-) -> Served:
+) -> Result:
     clock = asyncio.get_running_loop().time
     began = clock()
     latencies: list[float] = []
@@ -111,12 +111,12 @@ async def _closed(
             latencies.append(clock() - asked)
 
     await asyncio.gather(*(caller(requests[number::callers]) for number in range(callers)))
-    return Served(clock() - began, tuple(latencies))
+    return Result(clock() - began, tuple(latencies))
 
 
 async def _open(
     client: InferenceServerClient, requests: Sequence[Tensors], times: Sequence[float]
-) -> Served:
+) -> Result:
     clock = asyncio.get_running_loop().time
     began = clock()
     latencies: list[float] = []
@@ -128,10 +128,10 @@ async def _open(
         latencies.append(clock() - asked)
 
     await asyncio.gather(*map(one, requests, times))
-    return Served(clock() - began - times[0], tuple(latencies))
+    return Result(clock() - began - times[0], tuple(latencies))
 
 
-def _row(load: str, measured: Served, predicted: Served) -> None:
+def _row(load: str, measured: Result, predicted: Result) -> None:
     figures = [
         f"{seen:.2f} | {told:.2f} ({told / seen - 1:+.0%})"
         for seen, told in (

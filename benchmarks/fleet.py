@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.load import Result
 from sampler.batch_size import TRIALS, BatchSize
 from sampler.policy import FairTurns
 
@@ -84,32 +85,9 @@ class _Picture:
     shape: str = SHAPE
 
 
-@dataclass(frozen=True)
-class Served:
-    """What a simulated load took: seconds from first to last, and each request's latency."""
-
-    seconds: float
-    latencies: tuple[float, ...]
-
-    @property
-    def throughput(self) -> float:
-        """Requests a second."""
-        return len(self.latencies) / self.seconds
-
-    @property
-    def p95(self) -> float:
-        """95th percentile of the latencies in seconds."""
-        return float(np.percentile(self.latencies, 95))
-
-    @property
-    def mean(self) -> float:
-        """Mean latency in seconds."""
-        return float(np.mean(self.latencies))
-
-
 def serve(
     engine: Engine, arrivals: Sequence[float], steps: int, rows: int, again: int = 0
-) -> Served:
+) -> Result:
     """Serves requests of one picture each.
 
     Args:
@@ -120,7 +98,7 @@ def serve(
     """
     answers = list(_answers(engine, arrivals, steps, rows, again))
     last = max(answered for _, answered in answers)
-    return Served(last - min(arrivals), tuple(answered - came for came, answered in answers))
+    return Result(last - min(arrivals), tuple(answered - came for came, answered in answers))
 
 
 def _answers(
