@@ -27,10 +27,12 @@ from service.store import (
     JobStore,
     LeadershipStore,
     OperationRecord,
+    OperationStore,
     Owner,
     SoundnessStore,
     now,
 )
+from service.store.records import UNDER_WAY
 
 READS = 16
 """Artifacts that are read at the same time."""
@@ -75,7 +77,8 @@ class Fsck:
         self, database: Database, blobs: BlobStore, settings: JobSettings, min_age: float
     ) -> None:
         self._rows, self._identities = SoundnessStore(database), IdentityStore(database)
-        self._jobs, self._leadership = JobStore(database), LeadershipStore(database)
+        self._operations, self._jobs = OperationStore(database), JobStore(database)
+        self._leadership = LeadershipStore(database)
         self._blobs, self._settings, self._min_age = blobs, settings, min_age
 
     async def findings(self) -> AsyncIterator[Finding]:
@@ -184,7 +187,7 @@ class Fsck:
         local = LocalBackend(self._settings.work_dir, self._settings.trainer)
         kept = await local.kept() if self._settings.work_dir.exists() else []
         keys = await self._blobs.list(CHECKPOINTS, self._min_age)
-        under_way = await self._rows.under_way()  # after the checkpoints
+        under_way = await self._operations.uids_in(*UNDER_WAY)  # after the checkpoints
         for uid in kept:
             if uid not in under_way:
                 place = f"{self._settings.work_dir.name}/{uid}"

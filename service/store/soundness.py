@@ -41,10 +41,6 @@ class SoundnessStore:
         async with self._database.read() as connection:
             return {uid: Owner(*rest) for uid, *rest in await connection.execute(statement)}
 
-    async def under_way(self) -> set[str]:
-        """Uids of the operations that have not ended."""
-        return await self._uids(select(operations.c.uid).where(operations.c.state.in_(UNDER_WAY)))
-
     async def erased(self) -> set[str]:
         """Uids of the identities that were erased."""
         return await self._uids(select(tombstones.c.identity_uid))
