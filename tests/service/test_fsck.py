@@ -122,6 +122,7 @@ class Place:
         beating = asyncio.create_task(beat())
         yield
         beating.cancel()
+        await asyncio.wait([beating])  # or its connection would never be closed
 
 
 @pytest.fixture(autouse=True)
