@@ -3,6 +3,7 @@
 from client.access import Access
 from client.client import LikenessClient
 from client.connection import DEFAULT_ADDRESS
+from client.consent import Consent
 from client.errors import FieldViolation, LikenessError
 from client.generation import Drawing
 from client.names import placeholder_bindings
@@ -11,6 +12,7 @@ from client.training import Lesson, Training, TrainingUpdate
 __all__ = [
     "DEFAULT_ADDRESS",
     "Access",
+    "Consent",
     "Drawing",
     "FieldViolation",
     "Lesson",

@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 
 from client.connection import Connection
+from client.consent import Consent
 from client.errors import LikenessError
 from client.names import IDENTITIES, resource_name
 from client.uploads import MAX_ARTIFACT_BYTES, upload
@@ -55,7 +56,12 @@ class IdentityCalls(Connection):
         return identity, artifact
 
     async def import_identity(
-        self, artifact: bytes | str | Path, identity_id: str = "", *, digest: str = ""
+        self,
+        artifact: bytes | str | Path,
+        identity_id: str = "",
+        *,
+        digest: str = "",
+        consent: Consent | None = None,
     ) -> pb.Identity:
         """Makes a READY identity of what `export_identity` returned, on the same base model.
 
@@ -64,6 +70,7 @@ class IdentityCalls(Connection):
             identity_id: name of the new identity; the service chooses one if empty.
             digest: `artifact_digest` of the identity that was exported. If empty, the service
                 makes sure only that the artifact arrives as it is here.
+            consent: of the person whom it shows; the service may ask for it.
 
         Raises:
             LikenessError: the artifact has another digest, or belongs to another base model.
@@ -71,7 +78,10 @@ class IdentityCalls(Connection):
         """
         data = upload("artifact", artifact, MAX_ARTIFACT_BYTES)
         request = pb.ImportIdentityRequest(
-            identity_id=identity_id, artifact=data, artifact_digest=digest or _digest(data)
+            identity_id=identity_id,
+            artifact=data,
+            artifact_digest=digest or _digest(data),
+            consent=None if consent is None else consent.message(),
         )
         response = await self._call(self._identities.ImportIdentity, request)
         identity: pb.Identity = response.identity

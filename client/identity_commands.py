@@ -8,7 +8,14 @@ import typer
 from client.client import LikenessClient
 from client.connection import DEFAULT_ADDRESS
 from client.names import IDENTITIES, resource_name
-from client.options import Address, AsJson
+from client.options import (
+    Address,
+    AsJson,
+    ConsentBy,
+    ConsentPurpose,
+    ConsentTime,
+    parse_consent,
+)
 from client.pictures import save_file
 from client.run import output_of, runner_of
 
@@ -56,14 +63,18 @@ def import_(
     digest: Annotated[
         str, typer.Option(metavar="sha256:...", help="What `export` said; refuses another file.")
     ] = "",
+    consent_by: ConsentBy = "",
+    consent_purpose: ConsentPurpose = "",
+    consent_time: ConsentTime = None,
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:
     """Make an identity of a file, on the same base model."""
     output = output_of(as_json)
+    consent = parse_consent(consent_by, consent_purpose, consent_time)
 
     async def read(client: LikenessClient) -> None:
-        identity = await client.import_identity(file, name, digest=digest)
+        identity = await client.import_identity(file, name, digest=digest, consent=consent)
         output.done("imported", identity.name)
 
     runner_of(context, output, address).run(read)

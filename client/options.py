@@ -1,16 +1,39 @@
 """Options that several commands have, and those of the form WORD=VALUE."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from client.consent import Consent
 
 Address = Annotated[
     str, typer.Option(envvar="LIKENESS_ADDRESS", metavar="HOST:PORT", help="Where the service is.")
 ]
 PreviewsTo = Annotated[Path, typer.Option(file_okay=False, help="Where pictures on the way go.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines on stdout and nothing else.")]
+ConsentBy = Annotated[str, typer.Option(metavar="WHO", help="Who consents to it.")]
+ConsentPurpose = Annotated[str, typer.Option(metavar="TEXT", help="What they consent to.")]
+ConsentTime = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        help="When they did; now if not given.",
+    ),
+]
+
+
+def parse_consent(by: str, purpose: str, time: datetime | None) -> Consent | None:
+    """The consent, if there is one. Raises `typer.BadParameter` if it lacks who or for what."""
+    if not (by or purpose or time):
+        return None
+    for option, value in (("--consent-by", by), ("--consent-purpose", purpose)):
+        if not value:
+            message = "a consent names who gave it and its purpose"
+            raise typer.BadParameter(message, param_hint=option)
+    return Consent(by, purpose, time)
 
 
 def parse_bindings(texts: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from google.longrunning import operations_pb2
 
+from client.consent import Consent
 from client.errors import LikenessError
 from client.uploads import MAX_IMAGE_BYTES, upload
 from likeness.v1 import identity_service_pb2 as pb
@@ -23,6 +24,7 @@ class Lesson(TypedDict, total=False):
         request_id: UUID4; a second call with the same one returns the first training.
         preview_count: small pictures on the way, in `metadata.preview` of the updates.
         timeout: seconds from the request, after which the training fails unless it is done.
+        consent: of the person in the image; the service may ask for it.
     """
 
     class_noun: str
@@ -31,6 +33,7 @@ class Lesson(TypedDict, total=False):
     request_id: str
     preview_count: int
     timeout: float
+    consent: Consent | None
 
 
 def train_request(
@@ -53,6 +56,8 @@ def train_request(
     )
     if (timeout := lesson.get("timeout")) is not None:
         request.timeout.FromTimedelta(timedelta(seconds=timeout))
+    if (consent := lesson.get("consent")) is not None:
+        request.consent.CopyFrom(consent.message())
     return request
 
 

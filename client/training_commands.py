@@ -9,7 +9,15 @@ import typer
 from client.client import LikenessClient
 from client.connection import DEFAULT_ADDRESS
 from client.names import OPERATIONS, resource_name
-from client.options import Address, AsJson, PreviewsTo
+from client.options import (
+    Address,
+    AsJson,
+    ConsentBy,
+    ConsentPurpose,
+    ConsentTime,
+    PreviewsTo,
+    parse_consent,
+)
 from client.run import output_of, runner_of
 from client.training import Lesson, TrainingUpdate
 
@@ -26,12 +34,16 @@ def train(
     previews: Annotated[int, typer.Option(help="Pictures to show on the way.")] = 3,
     previews_to: PreviewsTo = Path("previews"),
     timeout: Annotated[float | None, typer.Option(help="Seconds that it may take in all.")] = None,
+    consent_by: ConsentBy = "",
+    consent_purpose: ConsentPurpose = "",
+    consent_time: ConsentTime = None,
     address: Address = DEFAULT_ADDRESS,
     as_json: AsJson = False,
 ) -> None:
     """Learn an identity from one image. Ctrl-C leaves the training running."""
 
     lesson = Lesson(class_noun=class_noun, preset=preset, seed=seed, preview_count=previews)
+    lesson["consent"] = parse_consent(consent_by, consent_purpose, consent_time)
     if timeout is not None:
         lesson["timeout"] = timeout
 

@@ -144,7 +144,7 @@ async def run(settings: Settings, member: Member | None = None) -> None:
                     events,
                     bundles,
                     decoder,
-                    Transfer(identities, blobs, bundles),
+                    Transfer(identities, blobs, bundles, privacy.require_consent),
                     privacy.require_consent,
                 ),
                 generation=GenerationService(

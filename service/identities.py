@@ -10,6 +10,7 @@ from likeness.v1 import identity_service_pb2 as pb
 from likeness.v1 import identity_service_pb2_grpc as pb_grpc
 from service.bundle import BundleSource
 from service.caller import caller
+from service.consent import consent_violations
 from service.context import Context
 from service.decoding import ImageRefusedError
 from service.errors import InvalidRequestError, NotFoundError, Violation
@@ -50,7 +51,10 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
     @property
     def further(self) -> Mapping[type[Message], Further]:
         """What the handlers find besides broken rules of the protos."""
-        return {pb.TrainIdentityRequest: self._training_violations}
+        return {
+            pb.TrainIdentityRequest: self._training_violations,
+            pb.ImportIdentityRequest: self._transfer.violations,
+        }
 
     async def TrainIdentity(
         self, request: pb.TrainIdentityRequest, _context: Context
@@ -65,8 +69,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         """The cleaned image, and what is wrong with the request besides broken rules."""
         bundle = await self._bundles.find()
         violations = class_noun_violations(request.class_noun, bundle.tokenizer if bundle else None)
-        if self._require_consent and not request.HasField("consent"):
-            violations.append(Violation("consent", "is required by this service"))
+        violations += consent_violations(request, self._require_consent)
         try:
             return await self._decoder.clean_png(request.image), violations
         except ImageRefusedError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.auth.settings import AuthSettings, TlsSettings
 from service.encryption import KEY_BYTES
@@ -50,8 +50,10 @@ Address = Annotated[str, AfterValidator(_address)]
 LoopbackAddress = Annotated[Address, AfterValidator(_loopback)]
 
 
-def problems(error: ValidationError) -> list[str]:
+def problems(error: ValidationError | SettingsError) -> list[str]:
     """What is wrong with the settings, a line for each, with the variable's name."""
+    if isinstance(error, SettingsError):  # it names the group of settings, not the variable
+        return [str(error)]
     told = []
     for problem in error.errors():
         place = "__".join(str(part) for part in problem["loc"]).upper()
@@ -254,7 +256,8 @@ class PrivacySettings(BaseModel):
     """What is known of the people whom identities show, and for how long; see docs/privacy.md."""
 
     require_consent: bool = Field(
-        default=False, description="Whether `TrainIdentity` is refused without a consent."
+        default=False,
+        description="Whether `TrainIdentity` and `ImportIdentity` are refused without a consent.",
     )
     encryption_keys: tuple[Annotated[SecretStr, AfterValidator(_encryption_key)], ...] = Field(
         default=(),

@@ -11,6 +11,7 @@ import structlog
 from identity import digest
 from likeness.v1 import identity_service_pb2 as pb
 from service.caller import caller, uses
+from service.consent import consent_of
 from service.dispatcher import Dispatcher
 from service.errors import (
     AbortedError,
@@ -25,7 +26,6 @@ from service.metrics import Metrics
 from service.names import IDENTITY_TYPE, OPERATION_TYPE, identity_name, operation_name
 from service.sources import SourceImages
 from service.store import (
-    Consent,
     EtagMismatchError,
     Failure,
     IdentityRecord,
@@ -104,7 +104,7 @@ class Trainings:
             deadline=now() + request.timeout.ToMicroseconds()
             if request.HasField("timeout")
             else None,
-            consent=_consent(request),
+            consent=consent_of(request),
         )
         await self._sources.put(new.identity_uid, image)
         try:
@@ -216,14 +216,6 @@ class Trainings:
         self._finishing.add(task)
         task.add_done_callback(self._finishing.discard)
         await asyncio.shield(task)
-
-
-def _consent(request: pb.TrainIdentityRequest) -> Consent | None:
-    if not request.HasField("consent"):
-        return None
-    consent = request.consent
-    given = consent.given_time.ToMicroseconds()
-    return Consent(consent.given_by, given, consent.purpose, caller().subject)
 
 
 def payload_digest(request: pb.TrainIdentityRequest) -> str:

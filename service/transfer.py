@@ -7,6 +7,7 @@ from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore, artifact_key
 from service.bundle import BundleSource
 from service.caller import caller, uses
+from service.consent import consent_of, consent_violations
 from service.errors import (
     AlreadyExistsError,
     InvalidRequestError,
@@ -24,8 +25,15 @@ _IMPORTED = 0  # attempts to learn an identity count from 1
 class Transfer:
     """Hands out artifacts, and makes identities of those that come from elsewhere."""
 
-    def __init__(self, identities: IdentityStore, blobs: BlobStore, bundles: BundleSource) -> None:
+    def __init__(
+        self,
+        identities: IdentityStore,
+        blobs: BlobStore,
+        bundles: BundleSource,
+        require_consent: bool,
+    ) -> None:
         self._identities, self._blobs, self._bundles = identities, blobs, bundles
+        self._require_consent = require_consent
 
     async def artifact(self, identity_id: str) -> tuple[IdentityRecord, bytes]:
         """A READY identity and its artifact.
@@ -45,7 +53,9 @@ class Transfer:
             UnavailableError: see there.
         """
         identity_id = request.identity_id or new_identity_id()
-        identity = _read(request)
+        identity, violations = self._looked_at(request)
+        if identity is None or violations:
+            raise InvalidRequestError(violations)
         bundle = await self._bundles.get()
         check_base_model(identity_id, identity.base_model_digest, bundle)
         check_shape(identity_id, identity, bundle)
@@ -69,12 +79,25 @@ class Transfer:
         )
         await self._blobs.put(record.artifact_key, request.artifact)
         try:
-            if not await self._identities.insert(record):
+            if not await self._identities.insert(record, consent_of(request)):
                 raise name_taken(identity_id)
         except (AlreadyExistsError, QuotaExceededError):
             await self._blobs.erase_artifacts(uid)
             raise
         return record
+
+    async def violations(self, request: pb.ImportIdentityRequest) -> list[Violation]:
+        """What is wrong with a request besides broken rules."""
+        return self._looked_at(request)[1]
+
+    def _looked_at(
+        self, request: pb.ImportIdentityRequest
+    ) -> tuple[Identity | None, list[Violation]]:
+        violations = consent_violations(request, self._require_consent)
+        try:
+            return _read(request), violations
+        except InvalidRequestError as error:
+            return None, [*violations, *error.violations]
 
 
 def _read(request: pb.ImportIdentityRequest) -> Identity:

@@ -1,4 +1,4 @@
-"""Consents: on whose word an identity is learned. They go with the identity."""
+"""Consents: on whose word an identity is here. They go with the identity."""
 
 from dataclasses import asdict, dataclass
 
@@ -41,6 +41,10 @@ class ConsentStore:
         return None if row is None else Consent(**row._mapping)
 
 
-async def record(connection: AsyncConnection, identity_uid: str, consent: Consent) -> None:
-    """Keeps a consent, in the transaction that creates its identity."""
-    await connection.execute(insert(consents).values(identity_uid=identity_uid, **asdict(consent)))
+async def record_consent(
+    connection: AsyncConnection, identity_uid: str, consent: Consent | None
+) -> None:
+    """Keeps a consent, if one was given, in the transaction that creates its identity."""
+    if consent is not None:
+        row = {"identity_uid": identity_uid, **asdict(consent)}
+        await connection.execute(insert(consents).values(row))

@@ -7,6 +7,7 @@ from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.store.audit import write_down
+from service.store.consents import Consent, record_consent
 from service.store.database import Database
 from service.store.paging import Page, after, page_of
 from service.store.quotas import Limits, check_room
@@ -75,8 +76,12 @@ class IdentityStore:
             row = (await connection.execute(statement)).first()
         return None if row is None else identity(row)
 
-    async def insert(self, record: IdentityRecord) -> bool:
+    async def insert(self, record: IdentityRecord, consent: Consent | None = None) -> bool:
         """Adds an identity; False if its name is taken.
+
+        Args:
+            record: the identity.
+            consent: on whose word; None without one.
 
         Raises:
             QuotaExceededError: the tenant may have no more.
@@ -85,6 +90,7 @@ class IdentityStore:
             async with self._database.write() as connection:
                 await check_room(connection, record.tenant, self._limits)
                 await connection.execute(insert(identities).values(asdict(record)))
+                await record_consent(connection, record.uid, consent)
                 await write_down(connection, record.tenant, record.uid)
         except IntegrityError:
             return False

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.caller import DEFAULT_TENANT
 from service.store.audit import write_down
-from service.store.consents import Consent, record
+from service.store.consents import Consent, record_consent
 from service.store.database import Database
 from service.store.filters import OperationFilter
 from service.store.paging import Page, after, page_of
@@ -134,8 +134,7 @@ class OperationStore:
                 await check_room(connection, new.tenant, self._limits, new.image_bytes)
                 await connection.execute(insert(identities).values(identity))
                 await connection.execute(insert(operations).values(operation))
-                if new.consent is not None:
-                    await record(connection, new.identity_uid, new.consent)
+                await record_consent(connection, new.identity_uid, new.consent)
                 await write_down(connection, new.tenant, new.identity_uid, uid)
         except IntegrityError:
             return None

@@ -23,6 +23,7 @@ async def test_an_identity_travels_as_a_file(tmp_path: Path) -> None:
         taken = await run(address, "import", str(file), "--name", "bob", "--digest", known)
     assert (taken.code, taken.stdout) == (0, "identities/bob imported\n")
     (request,) = service.requests
+    assert not request.HasField("consent")
     assert (request.artifact, request.artifact_digest) == (b"learned", digest(b"learned"))
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 

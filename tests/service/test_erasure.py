@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity import digest
+from identity import Identity, ServingBundle, digest
 from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore
 from service.decoding import clean_png
@@ -98,10 +99,48 @@ async def test_consent_is_asked_for_if_the_settings_say_so(
             "consent.given_time",
             "consent.purpose",
         }
+        tomorrow = consent()
+        tomorrow.given_time.seconds += 86400
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(photo, consent=tomorrow)
+        assert violations(caught.value) == {"consent.given_time": "must not be in the future"}
         await stubs.finished(await stubs.train(photo, consent=consent()))
     for told in (WHO, PURPOSE):
         assert told not in gateway.log.read_text()
         assert told not in gateway.metrics()
+
+
+async def test_consent_to_an_import_is_asked_for_and_erased_likewise(
+    start_gateway: Callable[..., Gateway], light_bundle: Path
+) -> None:
+    served = ServingBundle.load(light_bundle)
+    tokens = np.zeros((5, 2, served.token_width), np.float32)
+    learned = Identity(tokens, served.base_model_digest, "dog").to_bytes()
+    request = pb.ImportIdentityRequest(identity_id=NAME, artifact=b"?")
+    gateway = start_gateway(BUNDLE=str(light_bundle), PRIVACY__REQUIRE_CONSENT="true")
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.identities.ImportIdentity(request)
+        assert set(violations(caught.value)) == {"consent", "artifact"}
+        request.consent.purpose = "x" * 300
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.identities.ImportIdentity(request)
+        fields = {"consent.given_by", "consent.given_time", "consent.purpose", "artifact"}
+        assert set(violations(caught.value)) == fields
+        request.artifact = learned
+        request.consent.CopyFrom(consent())
+        uid = (await stubs.identities.ImportIdentity(request)).identity.uid
+        name = f"identities/{NAME}"
+        found = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name=name))
+        assert (found.consent.given_by, found.consent.recorded_by) == (WHO, "anyone")
+        assert found.consent.given_time == request.consent.given_time
+        assert places(gateway, WHO.encode())
+        await stubs.identities.DeleteIdentity(pb.DeleteIdentityRequest(name=name))
+        for told in (WHO, PURPOSE, NAME):
+            assert not places(gateway, told.encode())
+    with contextlib.closing(sqlite3.connect(gateway.home / "likeness.db")) as database:
+        audit = database.execute("SELECT action, outcome FROM audit WHERE identity_uid = ?", (uid,))
+        assert audit.fetchall() == [("ImportIdentity", "OK"), ("DeleteIdentity", "OK")]
 
 
 async def test_old_identities_are_erased_when_their_time_is_over(

@@ -224,14 +224,16 @@ class ExportIdentityResponse(_message.Message):
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ..., artifact: _Optional[bytes] = ...) -> None: ...
 
 class ImportIdentityRequest(_message.Message):
-    __slots__ = ("identity_id", "artifact", "artifact_digest")
+    __slots__ = ("identity_id", "artifact", "artifact_digest", "consent")
     IDENTITY_ID_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
     identity_id: str
     artifact: bytes
     artifact_digest: str
-    def __init__(self, identity_id: _Optional[str] = ..., artifact: _Optional[bytes] = ..., artifact_digest: _Optional[str] = ...) -> None: ...
+    consent: Consent
+    def __init__(self, identity_id: _Optional[str] = ..., artifact: _Optional[bytes] = ..., artifact_digest: _Optional[str] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ...) -> None: ...
 
 class ImportIdentityResponse(_message.Message):
     __slots__ = ("identity",)
