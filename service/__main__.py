@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from service.logs import configure_logs, set_level
 from service.member import Member
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     configure_logs()
     try:
         settings = Settings()
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         print(*problems(error), sep="\n", file=sys.stderr)
         return 2
     set_level(settings.log_level)

@@ -3,10 +3,12 @@
     sources/<identity uid>               the image, until training is done
     artifacts/<identity uid>/<attempt>   what an attempt learned; the identity's row names the one
     checkpoints/<operation uid>          where a training on a cluster can go on
+    probes/<uid>                         for a moment, whether all this works
 
 Blobs appear complete or not at all; only checkpoints are ever written again.
 """
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -32,6 +34,7 @@ RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=1
 for three minutes.
 """
 SOURCES, ARTIFACTS, CHECKPOINTS = "sources/", "artifacts/", "checkpoints/"
+PROBES = "probes/"
 
 
 def source_key(identity_uid: str) -> str:
@@ -119,6 +122,25 @@ class BlobStore:
         for key in await self.list(f"{ARTIFACTS}{identity_uid}/"):
             if key != keep:
                 await self.delete(key)
+
+    async def probe(self) -> datetime:
+        """Writes, reads and erases a blob; when it was written, by the storage's clock.
+
+        Raises:
+            UnavailableError, DataLossError: the storage does not answer; what it gave back was not
+                what it got.
+        """
+        key, data = f"{PROBES}{uuid.uuid4()}", b"a probe"
+        await self.put(key, data)
+        try:
+            with self._call("get"):
+                result = await obstore.get_async(self._store, key)
+                intact = await result.bytes_async() == data
+        finally:
+            await self.delete(key)
+        if not intact:
+            raise DataLossError("stored data is damaged", "BLOB_DAMAGED")
+        return result.meta["last_modified"]
 
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:

@@ -17,6 +17,18 @@ SILENCE_SECONDS = 5.0
 """A leader that was silent for so long is taken for dead."""
 
 
+async def led(store: LeadershipStore) -> bool:
+    """Whether some gateway shows, before it would be taken for dead, that it lives and leads."""
+    clock = asyncio.get_running_loop().time
+    seen, until = await store.reign(), clock() + SILENCE_SECONDS
+    while clock() < until:
+        await asyncio.sleep(BEAT_SECONDS)
+        reign = await store.reign()
+        if reign.holder and reign != seen:
+            return True
+    return False
+
+
 class Leadership:
     """Follows while another gateway leads, leads when that one is gone.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from service.errors import ModelDiedError
+from service.errors import ModelDiedError, UnavailableError
 from service.sampler_events import SamplerEvent, SamplerImage, events_of
 from service.sampler_request import SamplerRequest
 from service.triton_errors import translated
@@ -55,12 +55,20 @@ class SamplerClient:
     async def ready(self) -> bool:
         """Whether all models are loaded. That their processes live, only a heartbeat tells."""
         try:
-            async with asyncio.timeout(self._probe_seconds):
-                return all(
-                    await asyncio.gather(*map(self._client.is_model_ready, MODELS)),
-                )
-        except (InferenceServerException, TimeoutError):
+            return not await self.missing()
+        except UnavailableError:
             return False
+
+    async def missing(self) -> list[str]:
+        """Models that are not loaded. Raises :class:`UnavailableError`."""
+        async with self._probing():
+            loaded = await asyncio.gather(*map(self._client.is_model_ready, MODELS))
+        return [model for model, ready in zip(MODELS, loaded, strict=True) if not ready]
+
+    async def version(self) -> str:
+        """The server's version. Raises :class:`UnavailableError`."""
+        async with self._probing():
+            return str((await self._client.get_server_metadata()).version)
 
     async def heartbeat(self, time_limit: float) -> None:
         """Lets the sampler call every model for real, and returns when all have answered.
@@ -118,6 +126,15 @@ class SamplerClient:
     async def close(self) -> None:
         """Closes the connection."""
         await self._client.close()
+
+    @asynccontextmanager
+    async def _probing(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._probe_seconds):
+                yield
+        except (InferenceServerException, TimeoutError) as error:
+            message = "the inference server can't be reached"
+            raise UnavailableError(message, "SAMPLER_UNAVAILABLE") from error
 
     async def _stream(
         self, tensors: Mapping[str, npt.NDArray[Any]], time_limit: float

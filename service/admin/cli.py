@@ -3,6 +3,7 @@
 It takes the gateway's settings, and so works on the same database and blobs.
 """
 
+import asyncio
 import json
 import logging
 from dataclasses import asdict, fields
@@ -12,14 +13,18 @@ from typing import Annotated
 import structlog
 import typer
 from pydantic import TypeAdapter, ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Table
 
+from service.admin.checks import CHECKS
 from service.admin.connection import fail, look, settings, work
+from service.admin.doctor import Line, Verdict, examine
 from service.admin.fsck import Fsck
 from service.auth.api_keys import ApiKeys
 from service.auth.settings import TenantName
 from service.blobs import BlobStore
+from service.settings import Settings, problems
 from service.store import (
     DAY,
     SECOND,
@@ -133,6 +138,31 @@ def fsck(
         return found
 
     if look(examine) and not mend:
+        raise typer.Exit(1)
+
+
+@app.command("doctor")
+def examine_deployment() -> None:
+    """Check what the service stands on, from this machine: a line for each check.
+
+    Exit codes: 0 all is well, warnings aside; 1 something is not.
+    """
+
+    async def told() -> bool:
+        sound = True
+        async for line in examine(CHECKS, found):
+            typer.echo(line)
+            sound = sound and line.verdict is not Verdict.FAIL
+        return sound
+
+    try:
+        found = Settings()
+    except (ValidationError, SettingsError) as error:
+        for problem in problems(error):
+            typer.echo(Line(Verdict.FAIL, "settings", problem))
+        raise typer.Exit(1) from None
+    typer.echo(Line(Verdict.OK, "settings", f"the gateway would listen on {found.listen}"))
+    if not asyncio.run(told()):
         raise typer.Exit(1)
 
 

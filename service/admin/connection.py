@@ -6,6 +6,7 @@ from typing import NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from service.errors import UnavailableError
 from service.settings import Settings, problems
@@ -18,7 +19,7 @@ def settings() -> Settings:
     """The gateway's settings; ends the command if they are wrong."""
     try:
         return Settings()
-    except ValidationError as error:
+    except (ValidationError, SettingsError) as error:
         for problem in problems(error):
             typer.echo(problem, err=True)
         raise typer.Exit(2) from None

@@ -16,7 +16,7 @@ import grpc
 from service.backend_local import LocalBackend
 from service.blobs import ARTIFACTS, CHECKPOINTS, SOURCES, BlobStore
 from service.errors import DataLossError
-from service.leadership import SILENCE_SECONDS
+from service.leadership import led
 from service.settings import JobSettings
 from service.store import (
     Database,
@@ -36,8 +36,6 @@ from service.store.records import UNDER_WAY
 
 READS = 16
 """Artifacts that are read at the same time."""
-BEAT_SECONDS = 0.5
-"""Pause between two looks whether a gateway leads."""
 
 LEFT_OF_TRAINING = "is left of a training that has ended"
 LEFT_OF_IDENTITY = "is left of an identity that was erased"
@@ -110,9 +108,9 @@ class Fsck:
     async def _forsaken_operations(self) -> AsyncIterator[Finding]:
         """Queued again, an operation that is past its time is failed by whoever leads."""
         running = await self._rows.running()
-        led = not running or await self._led()
+        lead = not running or await led(self._leadership)
         for operation in running:
-            if not led:
+            if not lead:
                 fault = "is said to run, but no gateway leads"
             elif self._overdue(operation):
                 fault = "is said to run, but its time was over long ago"
@@ -120,17 +118,6 @@ class Fsck:
                 continue
             mend = partial(self._jobs.release, operation.uid, operation.attempt)
             yield Finding(f"operation {operation.uid}", fault, mend)
-
-    async def _led(self) -> bool:
-        """Whether some gateway shows that it lives and leads."""
-        clock = asyncio.get_running_loop().time
-        seen, until = await self._leadership.reign(), clock() + SILENCE_SECONDS
-        while clock() < until:
-            await asyncio.sleep(BEAT_SECONDS)
-            reign = await self._leadership.reign()
-            if reign.holder and reign != seen:
-                return True
-        return False
 
     def _overdue(self, operation: OperationRecord) -> bool:
         limit = round(self._settings.time_limit_seconds * 1e6)

@@ -14,7 +14,7 @@ from sqlalchemy import Executable, delete, insert, text, update
 from sqlalchemy.engine import make_url
 
 from identity import digest
-from service.admin import fsck
+from service import leadership
 from service.admin.fsck import Fsck
 from service.blobs import BlobStore, artifact_key, checkpoint_key, source_key
 from service.caller import DEFAULT_TENANT
@@ -127,8 +127,8 @@ class Place:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fsck, "SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(fsck, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(leadership, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(leadership, "BEAT_SECONDS", 0.1)
 
 
 @pytest.fixture
