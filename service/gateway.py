@@ -106,7 +106,7 @@ async def run(settings: Settings, member: Member | None = None) -> None:
         operations = OperationStore(database, places, limits)
         quotas = Quotas(QuotaStore(database, limits))
         audit = AuditLog(AuditStore(database))
-        jobs = JobStore(database, settings.jobs.tenant_jobs)
+        jobs = JobStore(database, settings.jobs.tenant_jobs, settings.jobs.retry_seconds)
         blobs = BlobStore(settings.blobs.url, metrics)
         backend = _backend(settings, blobs)
         stack.push_async_callback(backend.close)

@@ -15,6 +15,7 @@ from service.store.database import Database
 from service.store.leadership import fence
 from service.store.operations import fail_identity, failure_columns
 from service.store.records import (
+    SECOND,
     Failure,
     IdentityState,
     OperationRecord,
@@ -24,8 +25,8 @@ from service.store.records import (
     now,
 )
 from service.store.rows import select_training, training
-from service.store.tables import identities, operations
-from service.store.turns import select_next
+from service.store.tables import identities, leadership, operations
+from service.store.turns import pauses, select_next
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,39 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Queue:
-    """All trainings by state, and since when the oldest waits (microseconds since 1970)."""
+    """All trainings.
+
+    Attributes:
+        states: how many there are in each state.
+        oldest: since when the oldest waits, in microseconds since 1970; None: none does.
+        drained: whether none is started.
+    """
 
     states: Mapping[str, int]
     oldest: int | None
+    drained: bool
 
 
 class JobStore:
-    """The table ``operations``, from the dispatcher's side."""
+    """The table ``operations``, from the dispatcher's side.
 
-    def __init__(self, database: Database, tenant_jobs: int = 64) -> None:
+    Args:
+        tenant_jobs: of a tenant that may run at the same time.
+        retry_seconds: the longest time that a job is queued for later.
+    """
+
+    def __init__(
+        self, database: Database, tenant_jobs: int = 64, retry_seconds: float = 1.0
+    ) -> None:
         self._database, self._tenant_jobs = database, tenant_jobs
+        self._pause = round(retry_seconds * SECOND)
 
     async def claim(
         self, term: int, fits: Callable[[OperationRecord], bool] = lambda _: True
     ) -> Training | None:
         """Takes the job whose turn it is and whose time has come, and counts the attempt.
+
+        While jobs are drained, none is taken.
 
         Args:
             term: of the leader who claims.
@@ -67,8 +85,9 @@ class JobStore:
             NotLeaderError: another gateway leads.
         """
         async with self._database.write() as connection:
-            await fence(connection, term)
-            row = (await connection.execute(select_next(self._tenant_jobs))).first()
+            if not await fence(connection, term):
+                return None
+            row = (await connection.execute(select_next(self._tenant_jobs, self._pause))).first()
             if row is None or not fits(training(row).operation):
                 return None
             uid = training(row).operation.uid
@@ -103,23 +122,25 @@ class JobStore:
         return uids
 
     async def queue(self) -> Queue:
-        """How many jobs there are in each state, and how long they wait."""
+        """How many jobs there are in each state, how long they wait, and whether they may start."""
         statement = select(
             operations.c.state, func.count(), func.min(operations.c.create_time)
         ).group_by(operations.c.state)
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
+            drain_time = await connection.scalar(select(leadership.c.drain_time))
         counts = {state: count for state, count, _ in rows}
         oldest = {state: time for state, _, time in rows}
         return Queue(
             {state: counts.get(state, 0) for state in OperationState},
             oldest.get(OperationState.QUEUED),
+            drain_time is not None,
         )
 
     async def next_time(self) -> int | None:
         """When the next job that may not start yet may; None if there is none."""
         async with self._database.read() as connection:
-            earliest: int | None = await connection.scalar(select_next_time())
+            earliest: int | None = await connection.scalar(select_next_time(self._pause))
         return earliest
 
     async def record_progress(
@@ -224,10 +245,10 @@ def select_late() -> Select[Any]:
     )
 
 
-def select_next_time() -> Select[Any]:
-    """The earliest time of those that wait for theirs."""
+def select_next_time(pause: int) -> Select[Any]:
+    """The earliest time of those that wait for theirs; see :func:`pauses`."""
     return select(func.min(operations.c.not_before)).where(
-        operations.c.state == OperationState.QUEUED, operations.c.not_before > now()
+        operations.c.state == OperationState.QUEUED, pauses(operations.c.not_before, pause)
     )
 
 

@@ -93,12 +93,24 @@ def select_ranks(uids: Collection[str], tenants: Collection[str]) -> Select[Any]
     return select(ranked).where(ranked.c.uid.in_(uids))
 
 
-def select_next(tenant_jobs: int) -> Select[Any]:
+def pauses(not_before: ColumnElement[int], pause: int) -> ColumnElement[bool]:
+    """Whether a job's time is still to come. A time further ahead than the pause before a retry was
+    written before the clock was set back, and keeps nobody waiting.
+
+    Args:
+        pause: microseconds.
+    """
+    time = now()
+    return not_before.between(time + 1, time + pause)
+
+
+def select_next(tenant_jobs: int, pause: int) -> Select[Any]:
     """The training whose turn it is, of those whose time has come; its row is locked, or none is
     found while somebody else changes it.
 
     Args:
         tenant_jobs: of a tenant that may run at the same time.
+        pause: before a retry, in microseconds.
     """
     own, running = _tenants_that_wait().c.tenant, _running()
     head = (
@@ -107,7 +119,7 @@ def select_next(tenant_jobs: int) -> Select[Any]:
             _others.c.state == OperationState.QUEUED,
             # This and the order leave PostgreSQL no other index, whatever it thinks of the rows.
             _others.c.tenant.between(own, own),
-            _others.c.not_before <= now(),
+            ~pauses(_others.c.not_before, pause),
         )
         .order_by(_others.c.tenant, _others.c.create_time, _others.c.uid)
         .limit(1)

@@ -16,7 +16,7 @@ from benchmarks.simulated_trainings import SimulatedBackend, dispatching, fill, 
 from service import attempts
 from service.blobs import BlobStore
 from service.metrics import Metrics
-from service.store import Database, JobStore, OperationState
+from service.store import SECOND, Database, JobStore, OperationState
 from service.store.jobs import select_late, select_next_time
 from service.store.tables import operations
 from service.store.turns import select_next
@@ -54,9 +54,9 @@ def rows_read(node: dict[str, Any]) -> int:
 
 async def test_a_long_queue_is_no_more_work(database: Database) -> None:
     queries = {
-        "claim": lambda: select_next(64),
+        "claim": lambda: select_next(64, SECOND),
         "expire": select_late,
-        "next time": select_next_time,
+        "next time": lambda: select_next_time(SECOND),
     }
     await fill(database, OperationState.SUCCEEDED, SHORT, TENANTS)
     await fill(database, OperationState.QUEUED, SHORT, TENANTS)

@@ -110,7 +110,7 @@ async def test_a_cancelled_attempt_cannot_publish(database: Database, term: int)
 
 
 async def test_a_job_is_claimed_once_and_in_order(database: Database, term: int) -> None:
-    operations, jobs = OperationStore(database), JobStore(database)
+    operations, jobs = OperationStore(database), JobStore(database, retry_seconds=60)
     made = [await operations.create(new(f"identity-{index}")) for index in range(6)]
     claimed = await asyncio.gather(*(jobs.claim(term) for _ in range(8)))
     got = sorted(each.operation.uid for each in claimed if each)

@@ -3,7 +3,15 @@
 import random
 from dataclasses import replace
 
-from service.store import Database, JobStore, NewTraining, OperationState, OperationStore, now
+from service.store import (
+    SECOND,
+    Database,
+    JobStore,
+    NewTraining,
+    OperationState,
+    OperationStore,
+    now,
+)
 from tests.service.test_store import FAILURE, new
 
 
@@ -49,6 +57,19 @@ async def test_a_job_without_a_place_keeps_its_turn(database: Database, term: in
         await operations.create(of("a", name))
     assert await jobs.claim(term, lambda operation: operation.seed > 0) is None
     assert await claimed(jobs, term) == ["first", "second"]
+
+
+async def test_a_retry_waits_no_longer_than_its_pause(database: Database, term: int) -> None:
+    operations, jobs = OperationStore(database), JobStore(database, retry_seconds=60)
+    for name, seconds in (("now", 30), ("before-the-clock-was-set-back", 3600)):
+        await operations.create(of("a", name))
+        taken = await jobs.claim(term)
+        assert taken is not None
+        assert await jobs.retry(taken.operation.uid, 1, now() + seconds * SECOND)
+    earliest = await jobs.next_time()
+    assert earliest is not None
+    assert earliest - now() < 60 * SECOND
+    assert await claimed(jobs, term) == ["before-the-clock-was-set-back"]
 
 
 async def test_what_waits_past_its_deadline_fails(database: Database, term: int) -> None:
