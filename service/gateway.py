@@ -55,6 +55,7 @@ from service.store import (
     Limits,
     OperationStore,
     QuotaStore,
+    SchemaError,
 )
 from service.tidying import Tidying
 from service.trainings import Trainings
@@ -95,6 +96,8 @@ async def run(settings: Settings, member: Member | None = None) -> None:
             database = Database(settings.database.url, metrics)
             stack.push_async_callback(database.close)
             await database.migrate()
+        except SchemaError as error:
+            raise GatewayDownError(f"can't use the database: {error}") from error
         except (SQLAlchemyError, ImportError, UnavailableError) as error:
             cause = type(error.__cause__ or error).__name__
             raise GatewayDownError(f"can't use the database: {cause}") from error

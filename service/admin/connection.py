@@ -10,7 +10,7 @@ from pydantic_settings import SettingsError
 
 from service.errors import UnavailableError
 from service.settings import Settings, problems
-from service.store import Database
+from service.store import Database, SchemaError
 
 T = TypeVar("T")
 
@@ -42,7 +42,8 @@ def look(task: Callable[[Database], Awaitable[T]]) -> T:
         found, wanted = await database.revisions()
         if found != wanted:
             schema = f"has the schema {found}" if found else "is empty"
-            fail(f"the database {schema}, not {wanted}: use likeness-admin migrate first", 2)
+            advice = "use likeness-admin migrate first, or the package that the schema belongs to"
+            fail(f"the database {schema}, not {wanted}: {advice}", 2)
         return await task(database)
 
     return _connected(current, 2)
@@ -58,6 +59,8 @@ def _connected(task: Callable[[Database], Awaitable[T]], unavailable: int) -> T:
 
     try:
         return asyncio.run(connected(settings().database.url))
+    except SchemaError as error:
+        fail(str(error))
     except UnavailableError as error:
         fail(error.message, unavailable)
 

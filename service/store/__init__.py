@@ -23,6 +23,7 @@ from service.store.records import (
     TrainingProgress,
     now,
 )
+from service.store.schema import SchemaError
 from service.store.soundness import Owner, SoundnessStore
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "PageTokenError",
     "QuotaStore",
     "Reign",
+    "SchemaError",
     "SoundnessStore",
     "Training",
     "TrainingProgress",

@@ -2,15 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, func, select, update
+from sqlalchemy import URL, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -19,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from service.errors import UnavailableError
 from service.logs import fault
 from service.metrics import Metrics, timed
-from service.store import tables
+from service.store import schema, tables
 from service.store.records import now
 from service.store.sqlite import Reader, writing_engine
 
@@ -30,8 +25,6 @@ BUSY_SECONDS = 10
 CONNECT_SECONDS = 5
 POOL_SIZE, POOL_SECONDS = 15, 10
 """Connections of a gateway, and how long one waits for its turn."""
-MIGRATION_LOCK = 0x6C696B656E657373
-"""PostgreSQL's advisory lock under which gateways that start together migrate one by one."""
 OUTAGES = ("08", "25", "28", "3D", "40", "53", "57", "58")
 """Classes of SQLSTATE that no statement is to blame for: connection, read-only standby, password,
 database, conflict, resources, shutdown, system.
@@ -55,9 +48,14 @@ class Database:
         self._alone = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def migrate(self) -> None:
-        """Brings the schema to this version's. Raises :class:`UnavailableError`."""
+        """Brings the schema to this package's version, unless it is a newer one.
+
+        Raises:
+            SchemaError: it is, and this package can't work with it.
+            UnavailableError: the database does not answer.
+        """
         async with self.write() as connection:
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(schema.migrate)
 
     async def revisions(self) -> tuple[str, str]:
         """The schema's version, empty if there is none, and this package's.
@@ -66,10 +64,7 @@ class Database:
             UnavailableError: the database does not answer.
         """
         async with self.read() as connection:
-            found = await connection.run_sync(
-                lambda each: MigrationContext.configure(each).get_current_revision()
-            )
-        return found or "", ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+            return await connection.run_sync(schema.revision), schema.head()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -151,17 +146,3 @@ def _engine(url: URL) -> AsyncEngine:
         pool_pre_ping=True,
         **options,
     )
-
-
-def _upgrade(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-    config = _migrations()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _migrations() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
