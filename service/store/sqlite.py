@@ -3,6 +3,7 @@ nobody, in the event loop. A read takes less time than it takes to wake a thread
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ def writing_engine(url: URL, busy_seconds: float, **options: Any) -> AsyncEngine
     )
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "invalidate", _roll_back)
     return engine
 
 
@@ -66,6 +68,14 @@ def _begin(connection: Connection) -> None:
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         # The write lock at once: a transaction that first reads could not be upgraded later.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _roll_back(connection: Any, _record: object, _error: object) -> None:
+    """Where a statement was cancelled. To close the connection does not end its transaction, and
+    nobody else could write, as long as the statement's cursor is referred to: by a traceback, say.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        connection.rollback()
 
 
 class Reader:

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, Engine, delete, event, update
 from structlog.testing import capture_logs
 
 from service.caller import DEFAULT_TENANT
@@ -36,6 +36,10 @@ from tests.support.postgres import PostgresServer
 
 ARTIFACT = Artifact("artifacts/x/1", "sha256:1", "sha256:2", 5, 32)
 FAILURE = Failure(13, "REASON", "a sentence")
+A_SECOND = """WITH RECURSIVE
+counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 3000000)
+SELECT count(*) FROM counted"""
+"""A statement that takes about so long."""
 
 
 def new(identity_id: str) -> NewTraining:
@@ -219,6 +223,34 @@ async def test_an_outage_is_told_and_passes(postgres: PostgresServer) -> None:
     assert [entry["event"] for entry in logs] == ["database_failed"] * 2
     await database.beat()
     await database.close()
+
+
+async def test_a_cancelled_statement_keeps_nobody_from_writing(tmp_path: Path) -> None:
+    """Also where its traceback lives on: as while an attempt that was cancelled is released."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/likeness.db")
+    await database.migrate()
+    begun = asyncio.Event()
+
+    def executes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement == A_SECOND:
+            begun.set()
+
+    async def write() -> None:
+        try:
+            async with database.write() as connection:
+                await connection.exec_driver_sql(A_SECOND)
+        except asyncio.CancelledError:
+            await database.beat()
+
+    event.listen(Engine, "before_cursor_execute", executes)
+    try:
+        writing = asyncio.create_task(write())
+        await begun.wait()
+        writing.cancel()
+        await writing
+    finally:
+        event.remove(Engine, "before_cursor_execute", executes)
+        await database.close()
 
 
 async def test_a_new_file_that_another_writes_to_is_waited_for(tmp_path: Path) -> None:
