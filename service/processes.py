@@ -108,9 +108,11 @@ class _Parent:
             writer.close()
             del self._running[member.index]
             mark_process_dead(member.index, member.metrics)  # type: ignore[no-untyped-call]
-            if self._stop.is_set():
+            if self._stop.is_set() and status == 0:
                 return
             log.error("process_died", process=member.index, pid=process.pid, status=status)
+            if self._stop.is_set():
+                return
             if not self._proven:
                 raise GatewayDownError("a process could not start; it has said why")
             with contextlib.suppress(TimeoutError):

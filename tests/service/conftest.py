@@ -46,19 +46,21 @@ def light_bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def start_gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
-    """Starts gateways of the test's own."""
-    started: list[Iterator[Gateway]] = []
+    """Starts gateways of the test's own. What they logged is shown if the test fails."""
+    started: list[tuple[Path, Iterator[Gateway]]] = []
 
     def start(**settings: str) -> Gateway:
         home = tmp_path / f"gateway-{len(started)}"
         home.mkdir()
-        gateway = running(Gateway(home, settings))
-        started.append(gateway)
-        return next(gateway)
+        gateway = Gateway(home, settings)
+        runs = running(gateway)
+        started.append((gateway.log, runs))
+        return next(runs)
 
     yield start
-    for gateway in started:
-        next(gateway, None)
+    for log, runs in started:
+        next(runs, None)
+        print(log.read_text())
 
 
 @pytest.fixture(scope="module")

@@ -143,3 +143,4 @@ async def test_a_signal_drains_all_processes(start_gateway: Start, photo: bytes)
             info = details(caught.value)[error_details_pb2.ErrorInfo]
             assert info.reason == "SHUTDOWN"  # type: ignore[attr-defined]
     assert {line["process"] for line in gateway.events("stopped")} == {0, 1}
+    assert not gateway.events("process_died")
