@@ -87,6 +87,11 @@ class Metrics:
             "Age of the oldest training that waits, 0 if none does.",
             together="livemostrecent",
         )
+        self.training_drained = self._gauge(
+            "likeness_training_drained",
+            "1 while `likeness-admin drain` keeps trainings from being started.",
+            together="livemostrecent",
+        )
         self.leading = self._gauge(
             "likeness_leading",
             "1 if this gateway is the one of its database that dispatches trainings.",
@@ -230,13 +235,16 @@ class Metrics:
         for labels in product(("put", "get", "delete", "list"), ("ok", "failed")):
             self.blob_seconds.labels(*labels)
 
-    def set_queue(self, states: Mapping[str, int], oldest: int | None) -> None:
-        """Sets the trainings by state and since when the oldest waits (microseconds since 1970)."""
+    def set_queue(self, states: Mapping[str, int], oldest: int | None, drained: bool) -> None:
+        """Sets the trainings by state, since when the oldest waits (microseconds since 1970), and
+        whether none is started.
+        """
         for state, count in states.items():
             self.operations.labels(state).set(count)
         self.queue_depth.set(states["queued"])
         age = 0.0 if oldest is None else time.time() - oldest / 1e6
         self.queue_oldest_seconds.set(max(0.0, age))
+        self.training_drained.set(drained)
 
     def training_ended(self, outcome: str, seconds: float) -> None:
         """Counts a training that ended as ``succeeded``, ``failed`` or ``cancelled``."""

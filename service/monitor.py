@@ -18,6 +18,6 @@ async def watch(jobs: JobStore, readiness: Readiness, metrics: Metrics) -> None:
         with contextlib.suppress(UnavailableError):
             queue = await jobs.queue()
         if queue is not None:
-            metrics.set_queue(queue.states, queue.oldest)
+            metrics.set_queue(queue.states, queue.oldest, queue.drained)
         await asyncio.gather(readiness.store(), readiness.triton())
         await asyncio.sleep(INTERVAL_SECONDS)

@@ -99,11 +99,15 @@ async def triton(settings: Settings) -> str:
 
 
 async def trainings(settings: Settings) -> str:
-    """Some gateway leads."""
+    """Some gateway leads, and may start them."""
     async with _opened(settings) as opened:
-        states = (await JobStore(opened).queue()).states
+        queue = await JobStore(opened).queue()
         leads = await led(LeadershipStore(opened))
-    counts = f"{states[OperationState.RUNNING]} run, {states[OperationState.QUEUED]} wait"
+    running, waiting = OperationState.RUNNING, OperationState.QUEUED
+    counts = f"{queue.states[running]} run, {queue.states[waiting]} wait"
+    if queue.drained:
+        advice = "likeness-admin drain --end takes up again"
+        raise TroubleError(f"{counts}, and none is started: drained", advice, Verdict.WARN)
     if not leads:
         advice = "start a gateway, see docs/runbooks/nobody-dispatches.md"
         raise TroubleError(f"{counts}, and no gateway leads", advice, Verdict.WARN)

@@ -20,6 +20,7 @@ from rich.table import Table
 from service.admin.checks import CHECKS
 from service.admin.connection import fail, look, settings, work
 from service.admin.doctor import Line, Verdict, examine
+from service.admin.drain import drain
 from service.admin.fsck import Fsck
 from service.auth.api_keys import ApiKeys
 from service.auth.settings import TenantName
@@ -31,6 +32,7 @@ from service.store import (
     ApiKeyStore,
     AuditStore,
     Database,
+    LeadershipStore,
     Limits,
     QuotaStore,
     now,
@@ -164,6 +166,22 @@ def examine_deployment() -> None:
     typer.echo(Line(Verdict.OK, "settings", f"the gateway would listen on {found.listen}"))
     if not asyncio.run(told()):
         raise typer.Exit(1)
+
+
+@app.command("drain")
+def drain_trainings(
+    end: Annotated[bool, typer.Option("--end", help="Let trainings start again.")] = False,
+) -> None:
+    """Start no further training, and wait until none runs; drawing is not touched.
+
+    Exit codes: 0 none runs, or they start again; 1 somebody ended the drain meanwhile; 2 the
+    database does not answer, or has another schema.
+    """
+    if end:
+        look(lambda database: LeadershipStore(database).end_drain())
+        typer.echo("trainings start again")
+    elif not look(lambda database: drain(database, typer.echo)):
+        fail("somebody has ended the drain")
 
 
 @app.command("audit")

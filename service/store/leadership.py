@@ -1,5 +1,7 @@
 """Which gateway dispatches: one row that the leader keeps changing.
 
+The row also says whether jobs are drained: then the leader gives out none.
+
 Nobody's clock is compared with another's. The leader adds one to ``beat`` every now and then; who
 has seen the same beat for too long takes over, under the next term. Whatever only the leader may
 do names its term within the same transaction, so a leader that was overtaken without noticing,
@@ -8,10 +10,11 @@ however late it wakes, does nothing.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Update, select, update
+from sqlalchemy import Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.store.database import Database
+from service.store.records import now
 from service.store.tables import leadership
 
 
@@ -62,20 +65,33 @@ class LeadershipStore:
         """Lets another take over at once."""
         await self._write(_of(term).values(holder=""))
 
+    async def drain(self) -> None:
+        """From now on no job can be claimed, whoever leads; those that run go on."""
+        since = func.coalesce(leadership.c.drain_time, now())
+        await self._write(update(leadership).values(drain_time=since))
+
+    async def end_drain(self) -> None:
+        """Jobs can be claimed again."""
+        await self._write(update(leadership).values(drain_time=None))
+
     async def _write(self, statement: Update) -> bool:
         async with self._database.write() as connection:
             return bool((await connection.execute(statement)).rowcount)
 
 
-async def fence(connection: AsyncConnection, term: int) -> None:
+async def fence(connection: AsyncConnection, term: int) -> bool:
     """Makes sure that the transaction ends before the term does.
+
+    Returns:
+        Whether jobs may be claimed; that, too, stays so until the transaction ends.
 
     Raises:
         NotLeaderError: the term is over.
     """
-    held = select(leadership.c.term).where(leadership.c.term == term).with_for_update()
-    if await connection.scalar(held) is None:
+    held = select(leadership.c.drain_time).where(leadership.c.term == term).with_for_update()
+    if (row := (await connection.execute(held)).first()) is None:
         raise NotLeaderError
+    return row.drain_time is None
 
 
 def _of(term: int) -> Update:

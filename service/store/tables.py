@@ -149,6 +149,7 @@ leadership = Table(
     Column("holder", String(36), nullable=False),  # the gateway that leads; empty: none
     Column("term", BigInteger, nullable=False),  # counts leaders
     Column("beat", BigInteger, nullable=False),  # counts the leader's signs of life
+    Column("drain_time", BigInteger),  # since when no training is started; null: they are
 )
 
 tenants = Table(
