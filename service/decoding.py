@@ -4,8 +4,8 @@ Bytes that strangers send meet decoders written in C only in this process, which
 its environment, may not write files, and has a limit on its memory. Requests come on the standard
 input and answers go to the standard output:
 
-    request   >IHH   bytes of the picture, height and width of the pixels wanted (0, 0: a PNG)
-    answer    >BI    1 if the picture was taken, 0 if not; bytes of what follows
+    request   >BIHH   a :class:`Form`; bytes of the picture; height and width, if fitted
+    answer    >BIHH   1 if the picture was taken, 0 if not; bytes of what follows; height and width
 """
 
 import io
@@ -14,11 +14,12 @@ import resource
 import struct
 import sys
 import warnings
+from enum import IntEnum
 
 import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-REQUEST, ANSWER = struct.Struct(">IHH"), struct.Struct(">BI")
+REQUEST, ANSWER = struct.Struct(">BIHH"), struct.Struct(">BIHH")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "HEIF")
 ANIMATED = ("PNG", "WEBP")
@@ -34,31 +35,42 @@ CLEAN_SIDE = 1024
 MEMORY_LIMIT = 2**30
 
 
+class Form(IntEnum):
+    """What is made of a picture: a PNG of all of it, its pixels, or those of a given size."""
+
+    PNG, PIXELS, FITTED = range(3)
+
+
 class ImageRefusedError(Exception):
     """The picture is not taken; the message says why, with the limit that it breaks."""
 
 
-def clean_png(data: bytes) -> bytes:
-    """The picture as PNG: upright, RGB, transparency on white, without metadata.
+def clean(data: bytes) -> Image.Image:
+    """The picture upright, RGB, transparency on white, without metadata.
 
     What is larger than the trainer can see is scaled down to ``CLEAN_SIDE`` on the shorter side.
 
     Raises:
         ImageRefusedError: see there.
     """
-    encoded = io.BytesIO()
-    _upright(data, CLEAN_SIDE, CLEAN_SIDE).save(encoded, "PNG", compress_level=1)
-    return encoded.getvalue()
+    return _upright(data, CLEAN_SIDE, CLEAN_SIDE)
 
 
-def fitted_pixels(data: bytes, height: int, width: int) -> bytes:
-    """``[height, width, 3]`` of the picture, upright, scaled and cropped around its middle.
+def fitted(data: bytes, height: int, width: int) -> Image.Image:
+    """The same of this size: scaled, and cropped around its middle.
 
     Raises:
         ImageRefusedError: see there.
     """
     upright = _upright(data, height, width)
-    return ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS).tobytes()
+    return ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+
+
+def png(image: Image.Image) -> bytes:
+    """A file of it, made fast rather than small."""
+    encoded = io.BytesIO()
+    image.save(encoded, "PNG", compress_level=1)
+    return encoded.getvalue()
 
 
 def _upright(data: bytes, height: int, width: int) -> Image.Image:
@@ -129,14 +141,15 @@ def main() -> None:
     _confine()
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while len(header := requests.read(REQUEST.size)) == REQUEST.size:
-        length, height, width = REQUEST.unpack(header)
+        form, length, height, width = REQUEST.unpack(header)
         data = requests.read(length)
         try:
-            answer = fitted_pixels(data, height, width) if height else clean_png(data)
-            answers.write(ANSWER.pack(1, len(answer)))
+            image = fitted(data, height, width) if form == Form.FITTED else clean(data)
+            answer = png(image) if form == Form.PNG else image.tobytes()
+            answers.write(ANSWER.pack(1, len(answer), image.height, image.width))
         except ImageRefusedError as error:
             answer = str(error).encode()
-            answers.write(ANSWER.pack(0, len(answer)))
+            answers.write(ANSWER.pack(0, len(answer), 0, 0))
         answers.write(answer)
         answers.flush()
 

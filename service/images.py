@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from service.decoding import ANSWER, REQUEST, ImageRefusedError
+from service.decoding import ANSWER, REQUEST, Form, ImageRefusedError
 
 log = structlog.get_logger()
 
@@ -18,6 +18,8 @@ MAX_BYTES = 16 * 2**20
 PROCESSES = 2
 TIME_LIMIT = 20.0
 """Seconds of a picture, from when its turn has come."""
+
+Pixels = npt.NDArray[np.uint8]
 
 _INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH")
 
@@ -36,16 +38,25 @@ class ImageDecoder:
         Raises:
             ImageRefusedError: it is not a picture, damaged, or beyond a limit, which is named.
         """
-        return await self._decode(data, 0, 0)
+        return (await self._decode(Form.PNG, data))[0]
 
-    async def fitted(self, data: bytes, height: int, width: int) -> npt.NDArray[np.uint8]:
+    async def pixels(self, data: bytes) -> Pixels:
+        """``[H, W, 3]`` of the same picture.
+
+        Raises:
+            ImageRefusedError: as above.
+        """
+        pixels, *size = await self._decode(Form.PIXELS, data)
+        return np.frombuffer(pixels, np.uint8).reshape(*size, 3)
+
+    async def fitted(self, data: bytes, height: int, width: int) -> Pixels:
         """``[height, width, 3]`` of the picture, scaled and cropped around its middle.
 
         Raises:
             ImageRefusedError: as above.
         """
-        pixels = await self._decode(data, height, width)
-        return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+        pixels, *size = await self._decode(Form.FITTED, data, height, width)
+        return np.frombuffer(pixels, np.uint8).reshape(*size, 3)
 
     async def close(self) -> None:
         """Ends the processes."""
@@ -53,29 +64,32 @@ class ImageDecoder:
             if (process := await self._idle.get()) is not None:
                 await _kill(process)
 
-    async def _decode(self, data: bytes, height: int, width: int) -> bytes:
+    async def _decode(
+        self, form: Form, data: bytes, height: int = 0, width: int = 0
+    ) -> tuple[bytes, int, int]:
+        """What was asked for, its height and its width."""
         if not data:
             raise ImageRefusedError("is empty (0 bytes)")
         if len(data) > MAX_BYTES:
             raise ImageRefusedError(f"has {len(data)} bytes, the limit is {MAX_BYTES}")
+        request = REQUEST.pack(form, len(data), height, width)
         try:
-            taken, answer = await self._ask(data, height, width)
+            return await self._ask(request, data)
         except _DiedError:  # killed from outside, or by this very picture
             try:
-                taken, answer = await self._ask(data, height, width)
+                return await self._ask(request, data)
             except _DiedError as error:
                 raise ImageRefusedError("is damaged") from error
-        if not taken:
-            raise ImageRefusedError(answer.decode())
-        return answer
 
-    async def _ask(self, data: bytes, height: int, width: int) -> tuple[bool, bytes]:
+    async def _ask(self, request: bytes, data: bytes) -> tuple[bytes, int, int]:
         process = await self._idle.get()
         try:
             if process is None or process.returncode is not None:
                 process = await _start()
             async with asyncio.timeout(TIME_LIMIT):
-                return await _answer(process, data, height, width)
+                return await _answer(process, request, data)
+        except ImageRefusedError:
+            raise
         except BaseException as error:
             if process is not None:
                 await asyncio.shield(_kill(process))
@@ -105,14 +119,17 @@ async def _start() -> Process:
     )
 
 
-async def _answer(process: Process, data: bytes, height: int, width: int) -> tuple[bool, bytes]:
+async def _answer(process: Process, request: bytes, data: bytes) -> tuple[bytes, int, int]:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(REQUEST.pack(len(data), height, width))
+    process.stdin.write(request)
     process.stdin.write(data)
     await process.stdin.drain()
-    taken, length = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
-    return bool(taken), await process.stdout.readexactly(length)
+    taken, length, height, width = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
+    answer = await process.stdout.readexactly(length)
+    if not taken:
+        raise ImageRefusedError(answer.decode())
+    return answer, height, width
 
 
 async def _kill(process: Process) -> None:

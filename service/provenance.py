@@ -1,12 +1,7 @@
 """What makes a picture known as ours: `ProvenanceService`, and the last step before it is sent."""
 
 import asyncio
-import io
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from likeness.v1 import provenance_service_pb2 as pb
 from likeness.v1 import provenance_service_pb2_grpc as pb_grpc
@@ -15,11 +10,9 @@ from service.context import Context
 from service.credentials import ContentCredentials
 from service.decoding import ImageRefusedError
 from service.errors import InvalidRequestError, Violation
-from service.images import ImageDecoder
+from service.images import ImageDecoder, Pixels
 from service.pictures import Making, encode_png
 from service.settings import ProvenanceSettings
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -73,14 +66,13 @@ class ProvenanceService(pb_grpc.ProvenanceServiceServicer):
     ) -> pb.VerifyImageResponse:
         """What pixels and file say."""
         try:
-            png = await self._decoder.clean_png(request.image)
+            pixels = await self._decoder.pixels(request.image)
         except ImageRefusedError as error:
             raise InvalidRequestError([Violation("image", str(error))]) from error
-        return await asyncio.to_thread(self._looked_at, request.image, png)
+        return await asyncio.to_thread(self._looked_at, request.image, pixels)
 
-    def _looked_at(self, data: bytes, png: bytes) -> pb.VerifyImageResponse:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            score = self._provenance.score(np.asarray(image))
+    def _looked_at(self, data: bytes, pixels: Pixels) -> pb.VerifyImageResponse:
+        score = self._provenance.score(pixels)
         found = self._provenance.credentials.read(data, _mime_type(data))
         detected = score >= watermark.THRESHOLD
         return pb.VerifyImageResponse(

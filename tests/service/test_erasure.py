@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from identity import Identity, ServingBundle, digest
 from likeness.v1 import identity_service_pb2 as pb
 from service.blobs import BlobStore
-from service.decoding import clean_png
+from service.decoding import clean, png
 from service.encryption import DamagedError, KeyMissingError, LocalKeys, seal, unseal
 from service.errors import DataLossError, UnavailableError
 from service.sources import SourceImages
@@ -49,7 +49,7 @@ def marks(photo: bytes) -> dict[str, bytes]:
         "name": NAME.encode(),
         "who": WHO.encode(),
         "purpose": PURPOSE.encode(),
-        "image": clean_png(photo)[60:90],
+        "image": png(clean(photo))[60:90],
         "artifact": tokens[-64:-16],
     }
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -60,6 +61,7 @@ async def test_a_picture_is_turned_upright_and_stripped(decoder: ImageDecoder, k
     assert b"Ann" not in png
     red, _, blue = image.getpixel((36, 10))  # type: ignore[misc]
     assert blue > 200 > 60 > red
+    assert (await decoder.pixels(data) == np.asarray(image)).all()
     fitted = await decoder.fitted(data, 64, 48)
     assert abs(fitted[10, 36].astype(int) - (red, _, blue)).max() < 3
 
