@@ -47,7 +47,6 @@ from service.startup import GatewayDownError, only_gateway
 from service.store import (
     ApiKeyStore,
     AuditStore,
-    ConsentStore,
     Database,
     IdentityStore,
     JobStore,
@@ -142,7 +141,6 @@ async def run(settings: Settings, member: Member | None = None) -> None:
             Services(
                 identities=IdentityService(
                     identities,
-                    ConsentStore(database),
                     trainings,
                     events,
                     bundles,

@@ -23,7 +23,7 @@ from service.names import (
     parse_operation_name,
 )
 from service.rules import Further
-from service.store import ConsentStore, IdentityStore
+from service.store import IdentityStore
 from service.trainings import Trainings
 from service.transfer import Transfer
 from service.validation import class_noun_violations, page_size, page_token_told
@@ -35,7 +35,6 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
     def __init__(
         self,
         identities: IdentityStore,
-        consents: ConsentStore,
         trainings: Trainings,
         events: TrainingEvents,
         bundles: BundleSource,
@@ -43,7 +42,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
         transfer: Transfer,
         require_consent: bool,
     ) -> None:
-        self._identities, self._consents = identities, consents
+        self._identities = identities
         self._trainings, self._events, self._bundles = trainings, events, bundles
         self._decoder, self._transfer = decoder, transfer
         self._require_consent = require_consent
@@ -106,11 +105,13 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
     ) -> pb.GetIdentityResponse:
         """One identity."""
         identity_id = parse_identity_name(request.name)
-        record = await self._identities.get(caller().tenant, identity_id)
-        if record is None:
+        found = await self._identities.with_consent(caller().tenant, identity_id)
+        if found is None:
             raise NotFoundError(IDENTITY_TYPE, request.name)
-        consent = consent_message(await self._consents.of(record.uid))
-        return pb.GetIdentityResponse(identity=identity_message(record), consent=consent)
+        record, consent = found
+        return pb.GetIdentityResponse(
+            identity=identity_message(record), consent=consent_message(consent)
+        )
 
     async def ListIdentities(
         self, request: pb.ListIdentitiesRequest, _context: Context

@@ -2,7 +2,7 @@
 
 from service.store.api_keys import ApiKey, ApiKeyStore
 from service.store.audit import AuditStore, Entry
-from service.store.consents import Consent, ConsentStore
+from service.store.consents import Consent
 from service.store.database import Database
 from service.store.filters import FilterError, OperationFilter
 from service.store.identities import EtagMismatchError, IdentityStore
@@ -33,7 +33,6 @@ __all__ = [
     "ApiKeyStore",
     "AuditStore",
     "Consent",
-    "ConsentStore",
     "Database",
     "Entry",
     "EtagMismatchError",

@@ -2,10 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.store.database import Database
 from service.store.tables import consents
 
 
@@ -24,21 +23,6 @@ class Consent:
     given_time: int
     purpose: str
     recorded_by: str
-
-
-class ConsentStore:
-    """The table ``consents``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def of(self, identity_uid: str) -> Consent | None:
-        """The consent to an identity, if one was recorded."""
-        columns = [column for column in consents.c if column.name != "identity_uid"]
-        statement = select(*columns).where(consents.c.identity_uid == identity_uid)
-        async with self._database.read() as connection:
-            row = (await connection.execute(statement)).first()
-        return None if row is None else Consent(**row._mapping)
 
 
 async def record_consent(

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import asdict, replace
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from service.store.audit import write_down
@@ -13,7 +13,20 @@ from service.store.paging import Page, after, page_of
 from service.store.quotas import Limits, check_room
 from service.store.records import IdentityRecord, IdentityState, now
 from service.store.rows import identity
-from service.store.tables import identities, tombstones
+from service.store.tables import consents, identities, tombstones
+
+# Made once: to make a statement takes longer than to run it.
+_THERE = and_(
+    identities.c.tenant == bindparam("tenant"), identities.c.state != IdentityState.DELETING
+)
+_NAMED = select(identities).where(
+    _THERE, identities.c.identity_id.in_(bindparam("identity_ids", expanding=True))
+)
+_WITH_CONSENT = (
+    select(identities, consents)
+    .outerjoin(consents, consents.c.identity_uid == identities.c.uid)
+    .where(_THERE, identities.c.identity_id == bindparam("identity_id"))
+)
 
 
 class EtagMismatchError(Exception):
@@ -34,17 +47,26 @@ class IdentityStore:
         """The identity of a tenant's name."""
         return (await self.get_all(tenant, [identity_id])).get(identity_id)
 
+    async def with_consent(
+        self, tenant: str, identity_id: str
+    ) -> tuple[IdentityRecord, Consent | None] | None:
+        """The identity of a tenant's name, and the consent to it if one was recorded."""
+        names = {"tenant": tenant, "identity_id": identity_id}
+        async with self._database.read() as connection:
+            row = (await connection.execute(_WITH_CONSENT, names)).first()
+        if row is None:
+            return None
+        own, consent = row[: len(identities.c)], row[len(identities.c) + 1 :]
+        record = IdentityRecord(**dict(zip(identities.c.keys(), own, strict=True)))
+        return record, None if consent[0] is None else Consent(*consent)
+
     async def get_all(
         self, tenant: str, identity_ids: Collection[str]
     ) -> dict[str, IdentityRecord]:
         """Those of a tenant's names that exist."""
-        statement = select(identities).where(
-            identities.c.tenant == tenant,
-            identities.c.identity_id.in_(identity_ids),
-            identities.c.state != IdentityState.DELETING,
-        )
+        names = {"tenant": tenant, "identity_ids": list(identity_ids)}
         async with self._database.read() as connection:
-            rows = [identity(row) for row in await connection.execute(statement)]
+            rows = [identity(row) for row in await connection.execute(_NAMED, names)]
         return {row.identity_id: row for row in rows}
 
     async def page(self, tenant: str, size: int, token: str) -> Page[IdentityRecord]:

@@ -4,7 +4,18 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Float, Select, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +42,10 @@ from service.store.turns import Standings, select_ranks, select_standings
 REQUEST_ID_TIME = DAY
 """How long a request id stands for the operation that it made, in microseconds."""
 _LAST = 20  # trainings whose mean time is the estimate of the next one's
+
+
+_NAMED = select_training().where(operations.c.uid.in_(bindparam("uids", expanding=True)))
+"""Made once: to make a statement takes longer than to run it."""
 
 
 @dataclass(frozen=True)
@@ -153,9 +168,9 @@ class OperationStore:
         """Those of the operations that exist, whosever they are."""
         if not uids:
             return {}
-        statement = select_training().where(operations.c.uid.in_(uids))
         async with self._database.read() as connection:
-            found = [training(row) for row in await connection.execute(statement)]
+            rows = await connection.execute(_NAMED, {"uids": list(uids)})
+            found = [training(row) for row in rows]
             return {row.operation.uid: row for row in await self._placed(connection, found)}
 
     async def by_request_id(self, tenant: str, request_id: str) -> Training | None:
