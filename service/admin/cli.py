@@ -35,13 +35,19 @@ from service.store import (
     LeadershipStore,
     Limits,
     QuotaStore,
+    TenantStore,
+    Usage,
     now,
 )
 from service.tidying import ACCEPTANCE_SECONDS
+from service.trainings import CANCELLED
 
 app = typer.Typer(help="Look after a Likeness service.", no_args_is_help=True, add_completion=False)
 keys = typer.Typer(help="API keys of callers.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+
+tenants = typer.Typer(help="What tenants have.", invoke_without_command=True)
+app.add_typer(tenants, name="tenants")
 
 quotas = typer.Typer(help="What tenants may use.", no_args_is_help=True)
 app.add_typer(quotas, name="quotas")
@@ -93,7 +99,7 @@ def list_quotas() -> None:
     table = Table("Tenant", *names, box=None)
     for tenant, limits in work(lambda database: _store(database).own_limits()).items():
         values = asdict(limits).values()
-        table.add_row(tenant, *("" if value is None else f"{value:g}" for value in values))
+        table.add_row(tenant, *map(_figure, values))
     Console(width=120).print(table)
 
 
@@ -108,6 +114,47 @@ def set_quotas(
     """Give a tenant these limits; for what is not given, the settings' hold. Takes up to 5 s."""
     limits = Limits(requests_per_second, generations, identities, image_bytes)
     work(lambda database: _store(database).set_limits(tenant, limits))
+
+
+@tenants.callback()
+def list_tenants(context: typer.Context) -> None:
+    """List what tenants have; behind a stroke what they may have, if that is limited."""
+    if context.invoked_subcommand is not None:
+        return
+
+    async def read(database: Database) -> tuple[dict[str, Usage], dict[str, Limits]]:
+        return await TenantStore(database).usage(), await _store(database).own_limits()
+
+    usage, limits = look(read)
+    defaults = Limits(**settings().quotas.model_dump())
+    columns = [field.name for field in fields(Usage)]
+    further = [field.name for field in fields(Limits) if field.name not in columns]
+    table = Table("Tenant", *columns, *further, box=None)
+    for tenant in sorted(usage.keys() | limits.keys()):
+        has = asdict(usage.get(tenant, Usage()))
+        may = asdict(limits.get(tenant, Limits()).over(defaults))
+        cells = [_of(has[name], may.get(name)) for name in columns]
+        table.add_row(tenant, *cells, *(_figure(may[name]) for name in further))
+    Console(width=140).print(table)
+
+
+@tenants.command("erase")
+def erase_tenant(
+    tenant: Tenant,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase all identities of a tenant for good, and end its trainings.
+
+    They are gone for callers at once; a running gateway erases them within 5 minutes, one that is
+    started at once.
+    """
+    has = look(lambda database: TenantStore(database).usage()).get(tenant, Usage())
+    trainings = has.queued + has.running
+    question = f"Erase {has.identities} identities of {tenant}, and end {trainings} trainings?"
+    if not yes:
+        typer.confirm(question, abort=True)
+    erased = look(lambda database: TenantStore(database).begin_erasure(tenant, CANCELLED))
+    typer.echo(f"identities that are being erased: {erased}")
 
 
 @app.command()
@@ -205,6 +252,14 @@ def show_audit(
 
 def _store(database: Database) -> QuotaStore:
     return QuotaStore(database, Limits())
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.15g}"
+
+
+def _of(count: int, limit: int | None) -> str:
+    return f"{count}" if limit is None else f"{count}/{limit}"
 
 
 def _moment(microseconds: int | None) -> str:

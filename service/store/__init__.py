@@ -25,6 +25,7 @@ from service.store.records import (
 )
 from service.store.schema import SchemaError
 from service.store.soundness import Owner, SoundnessStore
+from service.store.tenants import TenantStore, Usage
 
 __all__ = [
     "DAY",
@@ -57,7 +58,9 @@ __all__ = [
     "Reign",
     "SchemaError",
     "SoundnessStore",
+    "TenantStore",
     "Training",
     "TrainingProgress",
+    "Usage",
     "now",
 ]

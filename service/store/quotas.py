@@ -34,6 +34,11 @@ class Limits:
     identities: int | None = None
     image_bytes: int | None = None
 
+    def over(self, defaults: "Limits") -> "Limits":
+        """A tenant's own limits, and the defaults where it has none."""
+        own = {name: value for name, value in asdict(self).items() if value is not None}
+        return Limits(**{**asdict(defaults), **own})
+
 
 class QuotaStore:
     """The tables ``tenants`` and ``generations``.
@@ -135,10 +140,7 @@ async def limits_of(connection: AsyncConnection, tenant: str, defaults: Limits) 
     """What holds for a tenant."""
     statement = select(*_limit_columns()).where(tenants.c.tenant == tenant)
     row = (await connection.execute(statement)).first()
-    if row is None:
-        return defaults
-    own = {name: value for name, value in row._mapping.items() if value is not None}
-    return Limits(**{**asdict(defaults), **own})
+    return defaults if row is None else Limits(*row).over(defaults)
 
 
 async def _hold(connection: AsyncConnection, tenant: str) -> None:

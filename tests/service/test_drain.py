@@ -2,20 +2,19 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 from google.longrunning import operations_pb2
+from typer.testing import CliRunner
 
 from likeness.v1 import identity_service_pb2 as pb
+from service.admin.cli import app
 from service.admin.drain import drain
 from service.store import Database, JobStore, LeadershipStore, OperationStore
 from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
 from tests.service.test_doctor import look
 from tests.service.test_store import new
-from tests.support.postgres import PostgresServer
 
 
 async def test_what_is_drained_is_not_claimed(database: Database, term: int) -> None:
@@ -46,44 +45,43 @@ async def test_the_wait_ends_with_the_drain(database: Database, term: int) -> No
     assert not await waiting
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_a_drained_gateway_finishes_what_runs_and_keeps_what_waits(
     start_gateway: Callable[..., Gateway],
-    postgres: PostgresServer,
+    url: str,
+    database: Database,
     photo: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gateway = start_gateway(DATABASE__URL=postgres.database(), **scripted("wait;succeed"))
-
-    def admin(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "service.admin", *arguments]
-        return subprocess.Popen(
-            command, env=gateway.environment(), stdout=subprocess.PIPE, text=True
-        )
-
+    gateway = start_gateway(DATABASE__URL=url, **scripted("wait;succeed"))
     async with gateway.stubs() as stubs:
         runs = await stubs.train(photo, "ann", seed=0)
         await stubs.until_step(runs, 1)
-        with admin("drain") as draining:
-            assert draining.stdout is not None
-            assert draining.stdout.readline() == "trainings that still run: 1\n"
-            waits = await stubs.train(photo, "bea", seed=1)  # there is a place for it
-            (work,) = gateway.work_dirs()
-            os.close(os.open(gateway.home / "jobs" / work / "checkpoints" / "go", os.O_WRONLY))
-            assert draining.stdout.readline() == "no training runs, 1 wait\n"
-        assert draining.returncode == 0
+        told: asyncio.Queue[str] = asyncio.Queue()
+        draining = asyncio.create_task(drain(database, told.put_nowait))
+        assert await told.get() == "trainings that still run: 1"
+        waits = await stubs.train(photo, "bea", seed=1)  # there is a place for it
+        (work,) = gateway.work_dirs()
+        os.close(os.open(gateway.home / "jobs" / work / "checkpoints" / "go", os.O_WRONLY))
+        assert await draining
+        assert await told.get() == "no training runs, 1 wait"
         assert identity_of(await stubs.finished(runs)).state == pb.Identity.STATE_READY
         async with asyncio.timeout(10):
             while "likeness_training_drained 1.0" not in gateway.metrics():  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     gateway.kill()
     gateway.start()
-    monkeypatch.setenv("LIKENESS_DATABASE__URL", gateway.database)
+    monkeypatch.setenv("LIKENESS_DATABASE__URL", url)
     line = await look("trainings")
     assert (line.verdict, "0 run, 1 wait, and none is started" in line.text) == ("warn", True)
     async with gateway.stubs() as stubs:
         question = operations_pb2.GetOperationRequest(name=waits)
         asked = metadata_of(await stubs.operations.GetOperation(question))
         assert asked.state == pb.TrainIdentityMetadata.STATE_QUEUED
-        with admin("drain", "--end") as ending:
-            assert ending.communicate()[0] == "trainings start again\n"
+        for arguments, answer in (
+            (["drain"], "no training runs, 1 wait\n"),
+            (["drain", "--end"], "trainings start again\n"),
+        ):
+            result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+            assert (result.exit_code, result.output) == (0, answer)
         assert identity_of(await stubs.finished(waits)).state == pb.Identity.STATE_READY
