@@ -46,8 +46,12 @@ web: setup ## JSON over HTTP and grpc-web on 127.0.0.1:8080, before the stack (u
 .venv/bin/prometheus: deploy/monitoring/binaries.py | .venv/installed
 	$(BIN)/python -m deploy.monitoring.binaries
 
+tests/typescript/node_modules: tests/typescript/package-lock.json | .venv/installed
+	npm ci --prefix tests/typescript --no-audit --no-fund
+	@touch $@
+
 .PHONY: test
-test: setup lint .venv/bin/helm .venv/bin/prometheus ## lint, types, proto lint and all tests
+test: setup lint .venv/bin/helm .venv/bin/prometheus tests/typescript/node_modules ## lint, types, proto lint and all tests
 	python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-export-full
