@@ -106,12 +106,15 @@ class BlobStore:
 
     async def list(self, prefix: str, min_age: float = 0.0) -> list[str]:
         """Keys below a prefix, a whole path segment, of blobs that are ``min_age`` seconds old."""
+        ages = await self.ages(prefix)
+        return [key for key, age in ages.items() if not min_age or age >= min_age]
+
+    async def ages(self, prefix: str) -> dict[str, float]:
+        """Keys below a prefix, a whole path segment, and how many seconds old their blobs are."""
         with self._call("list"):
             found = await obstore.list(self._store, prefix).collect_async()
-        latest = datetime.now(UTC) - timedelta(seconds=min_age)
-        return [
-            str(item["path"]) for item in found if not min_age or item["last_modified"] <= latest
-        ]
+        time = datetime.now(UTC)
+        return {str(item["path"]): (time - item["last_modified"]).total_seconds() for item in found}
 
     async def erase_source(self, identity_uid: str) -> None:
         """Erases an identity's source image."""

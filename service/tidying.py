@@ -92,14 +92,14 @@ class Tidying:
         for uid in self._cache.uids:
             if await self._identities.get_by_uid(uid) is None:  # erased by another gateway
                 self._cache.forget(uid)
-        forsaken = await self._blobs.list(SOURCES, ACCEPTANCE_SECONDS)
+        sources = await self._blobs.ages(SOURCES)
         needed = await self._identities.uids_in(IdentityState.TRAINING)
-        for key in await self._blobs.list(SOURCES):
+        for key, age in sources.items():
             uid = key.removeprefix(SOURCES)
             if uid in needed:
                 continue
             owner = await self._identities.get_by_uid(uid)
-            if owner is None and key not in forsaken:
+            if owner is None and age < ACCEPTANCE_SECONDS:
                 continue  # a request that is just being accepted, perhaps by another gateway
             if owner is None or owner.state is not IdentityState.TRAINING:
                 await self._blobs.erase_artifacts(uid, keep=owner.artifact_key if owner else "")

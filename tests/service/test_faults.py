@@ -98,6 +98,8 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
         gateway.start()
         assert gateway.blobs() == published
         assert gateway.work_dirs() == []
+        # All source images at once, and the artifacts of the two that nobody needs.
+        assert 'likeness_blob_seconds_count{operation="list",outcome="ok"} 3.0' in gateway.metrics()
         answer = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/ann"))
         assert answer.identity == identity
 
