@@ -210,10 +210,9 @@ async def _tail(process: Process) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
+    """For one reader, who is told afterwards; each attempt writes it anew."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    aside.write_bytes(data)
-    aside.replace(path)
+    path.write_bytes(data)
 
 
 def _read_artifact(path: Path, finished: Event) -> bytes:
