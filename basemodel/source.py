@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 WEIGHTS = (
@@ -28,6 +29,12 @@ TOKENIZER = (
     "tokenizer/tokenizer_config.json",
     "tokenizer/vocab.json",
 )
+SAFETY_CHECKER = (
+    "feature_extractor/preprocessor_config.json",
+    "safety_checker/config.json",
+    "safety_checker/model.safetensors",
+)
+"""The judge of pictures that Stable Diffusion comes with; needed only by who asks for it."""
 EXTRAS = "likeness.json"
 """What this project adds to the format, optional: words that the model knows for a class noun."""
 
@@ -36,8 +43,12 @@ class BaseModelError(ValueError):
     """The source is no base model that can be used; the message says what is wrong."""
 
 
-def resolve(source: str | Path) -> Path:
+def resolve(source: str | Path, also: Sequence[str] = ()) -> Path:
     """The local directory of a base model; a hub id is downloaded (or found in the hub's cache).
+
+    Args:
+        source: directory or hub id.
+        also: files that are needed besides those of every base model.
 
     Raises:
         BaseModelError: neither a directory nor a hub id, a needed file is missing, or a part is of
@@ -45,10 +56,11 @@ def resolve(source: str | Path) -> Path:
     """
     path = Path(source)
     if not path.is_dir():
-        path = _download(str(source))
-    missing = [name for name in (*WEIGHTS, *CONFIGS) if not (path / name).is_file()]
+        path = _download(str(source), also)
+    missing = [name for name in (*WEIGHTS, *CONFIGS, *also) if not (path / name).is_file()]
     if missing:
-        raise BaseModelError(f"{source}: no {missing[0]}; a base model is a diffusers directory")
+        why = "it was asked for" if missing[0] in also else "a base model is a diffusers directory"
+        raise BaseModelError(f"{source}: no {missing[0]}; {why}")
     for name, (field, kind) in KINDS.items():
         try:
             found = json.loads((path / name).read_text()).get(field, kind)
@@ -59,12 +71,12 @@ def resolve(source: str | Path) -> Path:
     return path
 
 
-def _download(hub_id: str) -> Path:
+def _download(hub_id: str, also: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
     try:
-        wanted = [*WEIGHTS, *CONFIGS, *TOKENIZER, EXTRAS, "model_index.json"]
+        wanted = [*WEIGHTS, *CONFIGS, *TOKENIZER, *also, EXTRAS, "model_index.json"]
         return Path(snapshot_download(hub_id, allow_patterns=wanted))
     except (HFValidationError, RepositoryNotFoundError) as error:
         raise BaseModelError(f"{hub_id} is neither a directory nor a hub id") from error
@@ -72,13 +84,13 @@ def _download(hub_id: str) -> Path:
         raise BaseModelError(f"{hub_id} can't be downloaded: {error}") from error
 
 
-def source_digest(directory: Path) -> str:
-    """``sha256:<hex>`` over the names and bytes of the files that define a base model.
+def source_digest(directory: Path, names: Sequence[str] = (*WEIGHTS, *CONFIGS, *TOKENIZER)) -> str:
+    """``sha256:<hex>`` over names and bytes of files, by default those that define a base model.
 
     Which files there are besides, and in which order the file system lists them, has no effect.
     """
     total = hashlib.sha256()
-    for name in sorted((*WEIGHTS, *CONFIGS, *TOKENIZER)):
+    for name in sorted(names):
         if (directory / name).is_file():
             with (directory / name).open("rb") as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()

@@ -48,6 +48,9 @@ class Silent:
     def picture(self, index: int, pixels: Pixels) -> None:
         """Not looked at."""
 
+    def filtered(self, index: int) -> None:
+        """Not looked at."""
+
 
 async def row_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> float:
     """Mean time of a row in the steps of requests that are drawn together."""

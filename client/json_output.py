@@ -9,6 +9,7 @@ from client.records import (
     Record,
     error_record,
     identity_record,
+    picture_record,
     progress_record,
     training_record,
     verification_record,
@@ -41,17 +42,10 @@ class JsonOutput:
         _line(record)
 
     def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
-        _line(
-            {
-                "event": "picture",
-                "path": str(path),
-                "index": picture.index,
-                "prompt_index": picture.prompt_index,
-                "seed": picture.seed,
-                "width": picture.width,
-                "height": picture.height,
-            }
-        )
+        _line({"event": "picture", "path": str(path), **picture_record(picture)})
+
+    def picture_filtered(self, picture: generation_pb.GeneratedImage) -> None:
+        _line({"event": "filtered", **picture_record(picture)})
 
     def identities(self, identities: list[pb.Identity]) -> None:
         for identity in identities:

@@ -31,6 +31,9 @@ class Output(Protocol):
     def picture_saved(self, path: Path, picture: generation_pb.GeneratedImage) -> None:
         """A picture was written."""
 
+    def picture_filtered(self, picture: generation_pb.GeneratedImage) -> None:
+        """A picture is held back by the service's safety checker."""
+
     def identities(self, identities: list[pb.Identity]) -> None:
         """The identities that there are."""
 

@@ -76,11 +76,14 @@ def generate(
             init_strength=init_strength,
             priority=priority,
         ):
-            if isinstance(event, GeneratedImage):
+            if isinstance(event, GenerationProgress):
+                output.generation_progress(event)
+            elif isinstance(event, GeneratedImage):
+                if event.finish_reason == GeneratedImage.FINISH_REASON_FILTERED:
+                    output.picture_filtered(event)
+                    continue
                 stem = picture_stem(prompts[event.prompt_index], event.seed)
                 output.picture_saved(save_picture(out, stem, event.data, event.mime_type), event)
-            elif isinstance(event, GenerationProgress):
-                output.generation_progress(event)
 
     runner_of(context, output, address).run(draw)
 

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from client.errors import LikenessError
 from client.training import Training
+from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
 from likeness.v1 import provenance_service_pb2 as provenance_pb
 
@@ -56,6 +57,17 @@ def progress_record(metadata: pb.TrainIdentityMetadata) -> Record:
             "seconds_left": _short(metadata.seconds_left),
         }
     return record
+
+
+def picture_record(picture: generation_pb.GeneratedImage) -> Record:
+    """A picture, but for its bytes."""
+    return {
+        "index": picture.index,
+        "prompt_index": picture.prompt_index,
+        "seed": picture.seed,
+        "width": picture.width,
+        "height": picture.height,
+    }
 
 
 def verification_record(answer: provenance_pb.VerifyImageResponse) -> Record:

@@ -100,6 +100,11 @@ class TerminalOutput:
         size = f"{picture.width}x{picture.height}"
         self._saved.append(f"{escape(str(path))}  [dim]{size}, seed {picture.seed}[/dim]")
 
+    def picture_filtered(self, picture: generation_pb.GeneratedImage) -> None:
+        self._saved.append(
+            f"[yellow]held back by the safety checker[/yellow]  [dim]seed {picture.seed}[/dim]"
+        )
+
     def identities(self, identities: list[pb.Identity]) -> None:
         if not identities:
             self._messages.print("There are no identities yet: likeness train IMAGE --name NAME")

@@ -75,15 +75,13 @@ def command(bundle: Path, ports: Ports, cache: Path) -> list[str]:
         ServingBundle.load(bundle)
     except BundleError as error:
         raise TritonError(f"{error}; python -m export makes one") from error
-    models = bundle.absolute() / "models"
-    names = sorted(config.parent.name for config in models.glob("*/config.pbtxt"))
     return [
         str(_package() / "tritonserver/bin/tritonserver"),
-        f"--model-repository={models}",
+        f"--model-repository={bundle.absolute() / 'models'}",
         f"--backend-directory={_backends(cache)}",
         # Explicit control lets a watchdog unload and load a model whose process has died.
         "--model-control-mode=explicit",
-        *(f"--load-model={name}" for name in names),
+        "--load-model=*",
         *(f"--{each}-address=127.0.0.1" for each in ("http", "grpc", "metrics")),
         f"--http-port={ports.http}",
         f"--grpc-port={ports.grpc}",

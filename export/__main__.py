@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GIB = 1 << 30
 PHASES = 1 + 2 * 4
 """Loading, and ONNX and engine of each graph."""
+PHASES_OF_CHECKER = 2
 MESSAGE_LENGTH = 400
 """PyTorch's errors name every tensor that does not fit."""
 
@@ -71,6 +72,14 @@ def main(
         Path | None,
         typer.Option(help="File of kernel timings that exports of one architecture share."),
     ] = None,
+    safety_checker: Annotated[
+        bool,
+        typer.Option(
+            "--safety-checker",
+            envvar="LIKENESS_SAFETY_CHECKER",
+            help="Let the checkpoint's safety checker judge every picture before it leaves.",
+        ),
+    ] = False,
     work: Annotated[
         Path | None,
         typer.Option(
@@ -89,6 +98,7 @@ def main(
     from transformers.utils.logging import disable_progress_bar
 
     from basemodel import BaseModelError, resolve, source_digest
+    from basemodel.source import SAFETY_CHECKER
     from export.build import Settings, made_with, up_to_date
     from export.room import require_room
     from export.supported import ExportError
@@ -117,13 +127,16 @@ def main(
             max_size,
             Compilation(gpus, scratch, timing_cache),
         )
-        directory = resolve(checkpoint)
-        if not force and up_to_date(out, made_with(source_digest(directory), settings)):
+        files = SAFETY_CHECKER if safety_checker else ()
+        directory = resolve(checkpoint, files)
+        judge = source_digest(directory, files) if files else ""
+        if not force and up_to_date(out, made_with(source_digest(directory), settings, judge)):
             typer.echo(f"{out} is up to date", err=True)
             return
         workshop = work or out.parent / f".{out.name}.work"
-        require_room(directory, workshop, precision)
-        bundle = _build(directory, out, settings, workshop)
+        weights = [name for name in files if name.endswith(".safetensors")]
+        require_room(directory, workshop, precision, weights)
+        bundle = _build(directory, out, settings, safety_checker, workshop)
         if work is None:
             shutil.rmtree(workshop, ignore_errors=True)
     except (BaseModelError, ExportError, OSError, RuntimeError) as error:
@@ -133,10 +146,13 @@ def main(
     typer.echo(f"{out}: {bundle.engine}, {bundle.image_width}x{bundle.image_height}", err=True)
 
 
-def _build(directory: Path, out: Path, settings: "Settings", work: Path) -> "ServingBundle":
+def _build(
+    directory: Path, out: Path, settings: "Settings", judged: bool, work: Path
+) -> "ServingBundle":
     from basemodel import load
     from export.build import build
     from export.phases import Workshop
+    from export.safety_checker import load_safety_checker
 
     console = Console(stderr=True)
     with Progress(
@@ -147,15 +163,17 @@ def _build(directory: Path, out: Path, settings: "Settings", work: Path) -> "Ser
         console=console,
         disable=not console.is_terminal,
     ) as bar:
-        task = bar.add_task("base model", total=PHASES)
+        phases = PHASES + (PHASES_OF_CHECKER if judged else 0)
+        task = bar.add_task("base model", total=phases)
 
         def begin(phase: str) -> None:
             bar.update(task, description=phase, advance=1)
 
         workshop = Workshop(work, begin)
         with workshop.locked():
-            bundle = build(load(directory), out, settings, workshop)
-        bar.update(task, description="done", completed=PHASES)
+            checker = load_safety_checker(directory) if judged else None
+            bundle = build(load(directory), out, settings, workshop, checker)
+        bar.update(task, description="done", completed=phases)
         return bundle
 
 

@@ -23,12 +23,13 @@ from export.precision import narrow
 from export.previews import LatentRgb, fit_latent_rgb
 from export.profiles import Profile, profiles
 from export.repository import add_engine, add_sampler
+from export.safety_checker import SafetyChecker
 from export.sizes import PictureSizes
 from export.supported import ExportError, check_supported
 from export.target import Precision, Target
 from export.tensorrt_engine import Compilation
 from export.tensorrt_library import library
-from identity import STAGES, BundleError, ServingBundle
+from identity import STAGES, BundleError, CheckerInput, ServingBundle
 
 RECORD = "export.json"
 """What a bundle was made with, how long each phase took and how much memory, in the bundle."""
@@ -63,10 +64,17 @@ class Settings:
         return PictureSizes.of(base_model, smallest, largest)
 
 
-def made_with(base_model_digest: str, settings: Settings) -> dict[str, str]:
+def made_with(
+    base_model_digest: str, settings: Settings, checker_digest: str = ""
+) -> dict[str, str]:
     """What decides whether a bundle is up to date: its base model, its options and our code.
 
     What runs the engines later (``export/runtimes``) changes nothing in a bundle.
+
+    Args:
+        base_model_digest: of the base model.
+        settings: its options.
+        checker_digest: of the safety checker; empty without one.
     """
     code = hashlib.sha256()
     for package in (Path(__file__).parent, Path(basemodel.__file__).parent):
@@ -77,6 +85,7 @@ def made_with(base_model_digest: str, settings: Settings) -> dict[str, str]:
     version = library(settings.target).version if settings.target.on_gpu else ""
     return {
         "base_model_digest": base_model_digest,
+        "safety_checker_digest": checker_digest,
         "settings": json.dumps(options, sort_keys=True),
         "compiler": version,
         "code": "sha256:" + code.hexdigest(),
@@ -93,7 +102,10 @@ def up_to_date(out: Path, wanted: Mapping[str, str]) -> bool:
 
 
 def write_graphs(
-    base_model: BaseModel, workshop: Workshop, precision: Precision = Precision.FP32
+    base_model: BaseModel,
+    workshop: Workshop,
+    precision: Precision = Precision.FP32,
+    checker: SafetyChecker | None = None,
 ) -> dict[str, Path]:
     """Writes every graph as ONNX; the files by name of the model.
 
@@ -101,15 +113,17 @@ def write_graphs(
         base_model: in float32, on the CPU; left in ``precision``.
         workshop: where the files go.
         precision: of the U-Net.
+        checker: the safety checker, if pictures are to be judged; stays in float32.
 
     Raises:
         ExportError: the base model is not supported.
     """
     check_supported(base_model)
     narrow(base_model, precision)
-    wanted = made_with(base_model.digest, Settings(precision=precision))
     files = {}
-    for graph in graphs(base_model, STAGES):
+    for graph in _all_graphs(base_model, checker):
+        own = checker.digest if checker and graph is checker.graph else ""
+        wanted = made_with(base_model.digest, Settings(precision=precision), own)
         folder = workshop.run(
             f"onnx-{precision}/{graph.name}",
             wanted,
@@ -119,8 +133,16 @@ def write_graphs(
     return files
 
 
+def _all_graphs(base_model: BaseModel, checker: SafetyChecker | None) -> list[Graph]:
+    return [*graphs(base_model, STAGES), *([checker.graph] if checker else [])]
+
+
 def build(
-    base_model: BaseModel, out: Path, settings: Settings, workshop: Workshop
+    base_model: BaseModel,
+    out: Path,
+    settings: Settings,
+    workshop: Workshop,
+    checker: SafetyChecker | None = None,
 ) -> ServingBundle:
     """Writes the bundle aside, then puts it in the place of ``out``.
 
@@ -129,6 +151,7 @@ def build(
         out: directory of the bundle; an older bundle there is replaced.
         settings: what to export.
         workshop: where the phases leave what they make, on the disk of ``out``.
+        checker: the safety checker, if pictures are to be judged.
 
     Raises:
         ExportError: ``out`` holds something else, or the base model can't be exported like this.
@@ -137,23 +160,24 @@ def build(
     if out.exists() and not (out / "bundle.json").is_file() and any(out.iterdir()):
         raise ExportError(f"{out} holds something that is not a serving bundle")
     sizes = settings.sizes(base_model)
-    onnx = write_graphs(base_model, workshop, settings.precision)
+    onnx = write_graphs(base_model, workshop, settings.precision, checker)
     made = workshop.directory / "bundle"
     shutil.rmtree(made, ignore_errors=True)
-    for graph in graphs(base_model, STAGES):
+    for graph in _all_graphs(base_model, checker):
         shapes = profiles(graph, sizes, settings.max_rows)
         engine = _compile(base_model, graph, onnx[graph.name], settings, shapes, workshop)
         files = [file for file in engine.iterdir() if file.name != PHASE_RECORD]
         version = add_engine(made / "models", graph, settings.target, shapes, files)
         for file in files:
             place(file, version / file.name)
-    bundle = describe(base_model, settings.target, settings.max_rows, sizes)
+    takes = checker.takes if checker else None
+    bundle = describe(base_model, settings.target, settings.max_rows, sizes, takes)
     add_sampler(made / "models")
     _write_tables(base_model, made)
     latent_rgb = fit_latent_rgb(base_model, sizes)
     np.save(made / "latent_rgb.npy", latent_rgb.matrix)
     bundle.save(made)
-    wanted = made_with(base_model.digest, settings)
+    wanted = made_with(base_model.digest, settings, checker.digest if checker else "")
     (made / RECORD).write_text(json.dumps(_report(wanted, workshop, latent_rgb), indent=2) + "\n")
     out.parent.mkdir(parents=True, exist_ok=True)
     old = workshop.directory / "old"
@@ -193,7 +217,11 @@ def _compile(
 
 
 def describe(
-    base_model: BaseModel, engine: str, max_rows: int, sizes: PictureSizes
+    base_model: BaseModel,
+    engine: str,
+    max_rows: int,
+    sizes: PictureSizes,
+    safety_checker: CheckerInput | None = None,
 ) -> ServingBundle:
     """What a bundle says of a base model, its engines and the pictures that they draw."""
     channels, height, width = base_model.latent_shape
@@ -216,6 +244,7 @@ def describe(
         begin_token=base_model.special_tokens.begin,
         end_token=base_model.special_tokens.end,
         padding_token=base_model.special_tokens.padding,
+        safety_checker=safety_checker,
     )
 
 

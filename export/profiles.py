@@ -9,7 +9,8 @@ from identity import STAGES
 Shape = tuple[int, ...]
 
 DECODER_ROWS = 4
-"""Most pictures in one call of the VAE, which needs far more memory a picture than the U-Net."""
+"""Most pictures in one call of the VAE, which needs far more memory a picture than the U-Net. The
+safety checker sees what was decoded."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def profiles(graph: Graph, sizes: PictureSizes, max_rows: int) -> list[Profile]:
 
     The latter only where there is a range.
     """
-    if graph.name.startswith("vae"):
+    if graph.name in ("vae_decoder", "vae_encoder", "safety_checker"):
         max_rows = min(max_rows, DECODER_ROWS)
     elif (
         graph.name == "text_encoder"

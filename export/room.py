@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -21,15 +22,18 @@ DISK_COPIES = 2.2
 """ONNX and engine each hold the weights once, and some room is left."""
 
 
-def require_room(directory: Path, disk: Path, precision: Precision) -> None:
+def require_room(
+    directory: Path, disk: Path, precision: Precision, also: Sequence[str] = ()
+) -> None:
     """Raises :class:`ExportError` where an export of the checkpoint would run out of something.
 
     Args:
         directory: the diffusers directory.
         disk: where ONNX files and engines are written.
         precision: of the U-Net.
+        also: files of weights that are exported besides those of every base model.
     """
-    numbers = {name: _numbers(directory / name) for name in WEIGHTS}
+    numbers = {name: _numbers(directory / name) for name in (*WEIGHTS, *also)}
     unet = next(count for name, count in numbers.items() if name.startswith("unet"))
     others = sum(numbers.values()) - unet
     written = FLOAT32_BYTES * others + precision.dtype.itemsize * unet

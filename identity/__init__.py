@@ -1,7 +1,7 @@
 """What an identity is: stages, the tensor artifact and its placeholder in a prompt."""
 
 from identity.artifact import ArtifactError, Identity, digest
-from identity.bundle import BundleError, ServingBundle
+from identity.bundle import BundleError, CheckerInput, ServingBundle
 from identity.embedding import place_identities
 from identity.prompt import Placeholder, Prompt, PromptError, PromptTokenizer
 from identity.stages import STAGES, TRAIN_TIMESTEPS, stage_of, stage_timesteps
@@ -12,6 +12,7 @@ __all__ = [
     "TRAIN_TIMESTEPS",
     "ArtifactError",
     "BundleError",
+    "CheckerInput",
     "Identity",
     "Placeholder",
     "Prompt",

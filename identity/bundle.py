@@ -10,7 +10,7 @@
       latent_rgb.npy         [C + 1, 3] float32: previews, ``[z, 1] @ it`` is about RGB in [0, 1]
       scheduler.json         the base model's scheduler config, as diffusers writes it
       models/                Triton's model repository: text_encoder, unet, vae_decoder,
-                             vae_encoder, sampler
+                             vae_encoder, sampler; safety_checker if asked for
 """
 
 import json
@@ -20,6 +20,24 @@ from pathlib import Path
 from identity.prompt import PromptTokenizer
 
 FORMAT = "likeness.bundle/2"
+
+
+@dataclass(frozen=True)
+class CheckerInput:
+    """How a picture is prepared for the safety checker, as CLIP's feature extractor does it.
+
+    Attributes:
+        shortest_edge: of the picture when it has been scaled, in pixels.
+        side: of the square that is cut from its middle then.
+        resample: the filter, as Pillow numbers it; 3 is bicubic.
+        mean, std: of each colour, which is in [0, 1] before.
+    """
+
+    shortest_edge: int
+    side: int
+    resample: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 class BundleError(ValueError):
@@ -43,6 +61,8 @@ class ServingBundle:
         scaling_factor: latents are divided by it before the VAE decoder.
         max_rows: rows that the U-Net takes in one call, guidance rows included.
         begin_token, end_token, padding_token: CLIP's special tokens.
+        safety_checker: what the model ``safety_checker`` takes, which judges every picture; None:
+            there is none, and no picture is judged.
     """
 
     base_model_digest: str
@@ -63,6 +83,7 @@ class ServingBundle:
     begin_token: int
     end_token: int
     padding_token: int
+    safety_checker: CheckerInput | None = None
     format: str = FORMAT
 
     def save(self, directory: Path) -> None:
@@ -76,7 +97,8 @@ class ServingBundle:
             fields = json.loads((directory / "bundle.json").read_text())
             if fields.get("format") != FORMAT:
                 raise BundleError(f"format must be {FORMAT}, got {fields.get('format')}")
-            return cls(**fields)
+            checker = fields.pop("safety_checker", None)
+            return cls(**fields, safety_checker=checker and CheckerInput(**checker))
         except (OSError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise BundleError(f"no serving bundle at {directory}: {error}") from error
 

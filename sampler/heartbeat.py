@@ -49,9 +49,13 @@ def smallest_calls(bundle: ServingBundle) -> dict[str, tuple[dict[str, Array], s
     features = np.zeros((1, bundle.text_window, 2 * bundle.token_width), np.float32)
     stages = {f"prompt_embeds_{stage}": features for stage in range(bundle.stages)}
     embeddings = features[..., : bundle.token_width]
-    return {
+    calls: dict[str, tuple[dict[str, Array], str]] = {
         "text_encoder": ({"embeddings": embeddings}, "features"),
         "unet": ({"sample": latents, "timestep": np.zeros(1, np.float32), **stages}, "noise_pred"),
         "vae_decoder": ({"latents": latents}, "image"),
         "vae_encoder": ({"image": np.zeros((1, 3, side, side), np.float32)}, "latents"),
     }
+    if (checker := bundle.safety_checker) is not None:
+        square = np.zeros((1, 3, checker.side, checker.side), np.float32)
+        calls["safety_checker"] = ({"pixel_values": square}, "excess")
+    return calls

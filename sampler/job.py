@@ -41,6 +41,10 @@ class Caller(Protocol):
         """Takes a finished picture ``[H, W, 3]``."""
         ...
 
+    def filtered(self, index: int) -> None:
+        """Hears that a finished picture is held back by the safety checker."""
+        ...
+
 
 class Job:
     """A request in flight.
@@ -121,11 +125,16 @@ class Job:
         """Hands over what a picture will look like."""
         self._caller.preview(picture.index, picture.steps_done, pixels)
 
-    def deliver(self, index: int, pixels: Pixels) -> None:
-        """Hands over a picture; after the last one the job is finished."""
+    def deliver(self, index: int, pixels: Pixels | None) -> None:
+        """Hands over a picture, or None for one that is held back; after the last one the job is
+        finished.
+        """
         if self.finished.done():
             return
-        self._caller.picture(index, pixels)
+        if pixels is None:
+            self._caller.filtered(index)
+        else:
+            self._caller.picture(index, pixels)
         self._undelivered -= 1
         if not self._undelivered:
             self.finished.set_result(None)

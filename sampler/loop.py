@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from identity import ServingBundle
 from sampler.batch import Assembler, split
@@ -16,6 +17,7 @@ from sampler.cache import ByteCache
 from sampler.conditioning import Conditioner
 from sampler.engine import Array, Engine
 from sampler.job import Caller, Job
+from sampler.judge import Judge
 from sampler.pace import Pace
 from sampler.picture import Latents, Picture
 from sampler.policy import FairTurns, in_turns
@@ -74,6 +76,7 @@ class Sampler:
             bundle, tables.token_embeddings, engine, self.statistics.cache
         )
         self._vae = Vae(bundle, engine)
+        self._judge = Judge(bundle, engine)
         self._turns, self._pace, self._assemble = FairTurns(), Pace(), Assembler()
         self._batch_size = BatchSize(bundle.max_rows)
         self._jobs: list[Job] = []
@@ -102,6 +105,8 @@ class Sampler:
             sampler.engine.EngineError: a model could not be run.
         """
         self._check_room(request.tenant)
+        if self._judge.present:  # it can't see what a preview shows
+            request = replace(request, preview_every=0)
         job = Job(request, next(self._arrivals), caller, self._latent_shape(request))
         self._jobs.append(job)
         try:
@@ -229,4 +234,5 @@ class Sampler:
 
     async def _decode(self, job: Job, picture: Picture) -> None:
         with job.failing_alone():
-            job.deliver(picture.index, await self._vae.decode(picture.latents))
+            pixels = await self._vae.decode(picture.latents)
+            job.deliver(picture.index, None if await self._judge.flags(pixels) else pixels)

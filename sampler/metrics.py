@@ -58,7 +58,8 @@ FAMILIES = (
         "phase_seconds_total",
         "counter",
         "Time of the drawn requests, which adds up over the phases: `text` features and a picture "
-        "to start from, `queue` until the first step, `denoise`, `decode` of the last pictures.",
+        "to start from, `queue` until the first step, `denoise`, `decode` of the last pictures, "
+        "and what the safety checker says of them.",
         {each: _phase(each) for each in PHASES},
         "phase",
     ),

@@ -12,6 +12,7 @@ OUTPUTS = {
     "progress": np.int32,  # [3]: steps done, steps in all, place in the queue
     "image": np.uint8,  # [H, W, 3], with image_index [1]
     "image_index": np.int32,
+    "filtered": np.int32,  # [1]: index of a picture that the safety checker holds back
     "preview": np.uint8,  # [h, w, 3], with preview_of [2]: index, steps done
     "preview_of": np.int32,
     "refusal": np.object_,  # [1], REFUSALS, with retry_seconds [1]
@@ -44,6 +45,10 @@ class TritonCaller:
     def picture(self, index: int, pixels: Pixels) -> None:
         """See :class:`sampler.job.Caller`."""
         self._send(image=pixels, image_index=np.array([index], np.int32))
+
+    def filtered(self, index: int) -> None:
+        """See :class:`sampler.job.Caller`."""
+        self._send(filtered=np.array([index], np.int32))
 
     def alive(self) -> None:
         """Answers a heartbeat."""

@@ -16,8 +16,8 @@ from service.context import Context
 from service.drawing import Drawing
 from service.errors import DeadlineExceededError, Violation
 from service.metrics import Metrics
-from service.pictures import MIME_TYPE, Making, encode_preview
-from service.planning import Planner
+from service.pictures import MIME_TYPE, encode_preview
+from service.planning import Plan, Planner
 from service.provenance import Provenance
 from service.quotas import Quotas
 from service.rules import Further
@@ -101,27 +101,30 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
                     case SamplerPreview(index, step, pixels):
                         yield await _preview(index, step, pixels)
                     case SamplerImage(index, pixels):
-                        with self._metrics.encode_seconds.time():
-                            picture = await self._picture(index, pixels, plan.making(index))
-                            picture.prompt_index = plan.prompt_index(index)
-                        yield picture
+                        yield await self._image(index, pixels, plan)
                         self._metrics.drawn(tenant)
 
-    async def _picture(
-        self, index: int, pixels: npt.NDArray[np.uint8], making: Making
+    async def _image(
+        self, index: int, pixels: npt.NDArray[np.uint8] | None, plan: Plan
     ) -> pb.GeneratedImage:
-        height, width = pixels.shape[:2]
-        published = await asyncio.to_thread(self._provenance.publish, pixels, making)
-        return pb.GeneratedImage(
-            data=published.png,
-            mime_type=MIME_TYPE,
+        making, drawn = plan.making(index), plan.requests[0]
+        image = pb.GeneratedImage(
             index=index,
             seed=making.seed,
-            width=width,
-            height=height,
-            watermarked=published.watermarked,
-            content_credentials=published.signed,
+            width=drawn.width,
+            height=drawn.height,
+            prompt_index=plan.prompt_index(index),
+            finish_reason=pb.GeneratedImage.FINISH_REASON_FILTERED,
         )
+        if pixels is None:
+            self._metrics.images_filtered.inc()
+            return image
+        with self._metrics.encode_seconds.time():
+            published = await asyncio.to_thread(self._provenance.publish, pixels, making)
+        image.data, image.mime_type = published.png, MIME_TYPE
+        image.watermarked, image.content_credentials = published.watermarked, published.signed
+        image.finish_reason = pb.GeneratedImage.FINISH_REASON_COMPLETED
+        return image
 
     @asynccontextmanager
     async def _measured(self) -> AsyncIterator[Callable[[int], None]]:

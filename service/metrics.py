@@ -162,6 +162,10 @@ class Metrics:
             "likeness_generations_in_flight", "Requests being drawn."
         )
         self.images = self._counter("likeness_images", "Pictures finished.")
+        self.images_filtered = self._counter(
+            "likeness_images_filtered",
+            "Those of them that the base model's safety checker held back.",
+        )
         self.generation_retries = self._counter(
             "likeness_generation_retries",
             "Drawings begun again, from the same seeds, after a model had died.",

@@ -32,10 +32,10 @@ class SamplerPreview:
 
 @dataclass(frozen=True)
 class SamplerImage:
-    """A finished picture, ``[H, W, 3]``."""
+    """A finished picture, ``[H, W, 3]``; None: the safety checker holds it back."""
 
     index: int
-    pixels: Pixels
+    pixels: Pixels | None
 
 
 SamplerEvent = SamplerProgress | SamplerPreview | SamplerImage
@@ -56,6 +56,8 @@ def events_of(answer: Any) -> Iterator[SamplerEvent]:
         yield SamplerPreview(index, step, pixels)
     if (pixels := answer.as_numpy("image")) is not None:
         yield SamplerImage(int(answer.as_numpy("image_index")[0]), pixels)
+    if (index := answer.as_numpy("filtered")) is not None:
+        yield SamplerImage(int(index[0]), None)
 
 
 def _refused(refusal: str, retry_seconds: float) -> ResourceExhaustedError | DeadlineExceededError:

@@ -68,6 +68,7 @@ class StandIn(
     Attributes:
         away: trainings that are watched can't be, as when the database is away.
         artifact: of the identity `ann`, whose digest is that of `b"learned"`.
+        held_back: indices of pictures that a safety checker holds back.
         goes_on: trainings and drawings stop after their first message until it is set.
         requests: what was asked, in order.
         cancelled: set when a drawing was cancelled.
@@ -75,6 +76,7 @@ class StandIn(
 
     away: bool = False
     artifact: bytes = b"learned"
+    held_back: frozenset[int] = frozenset()
     goes_on: asyncio.Event = field(default_factory=asyncio.Event)
     requests: list[object] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -153,7 +155,11 @@ class StandIn(
                 await self.goes_on.wait()
             prompts = 1 + len(request.spec.additional_prompts)
             for index in range(prompts * (request.spec.image_count or 1)):
-                yield generation_pb.StreamGenerateResponse(image=_picture(request.spec, index))
+                picture = _picture(request.spec, index)
+                if index in self.held_back:
+                    picture.ClearField("data")
+                    picture.finish_reason = generation_pb.GeneratedImage.FINISH_REASON_FILTERED
+                yield generation_pb.StreamGenerateResponse(image=picture)
         except asyncio.CancelledError:
             self.cancelled.set()
             raise

@@ -83,6 +83,22 @@ async def test_pictures_never_replace_others(tmp_path: Path) -> None:
     assert _pictures(tmp_path) == dict.fromkeys(names, png("teal"))
 
 
+async def test_a_picture_that_is_held_back_is_told_and_not_written(tmp_path: Path) -> None:
+    service = StandIn(held_back=frozenset({1}))
+    service.goes_on.set()
+    arguments = ("generate", "a cup", "--images", "3", "--seed", "5", "--out", str(tmp_path))
+    async with serving(service) as address:
+        people = await run(address, *arguments)
+        written = set(_pictures(tmp_path))
+        programs = await run(address, *arguments, "--json")
+    assert (people.code, programs.code) == (0, 0)
+    assert "held back by the safety checker  seed 6" in people.stdout
+    assert written == {"a-cup-seed5.png", "a-cup-seed7.png"}
+    told = [line for line in programs.lines if line["event"] in ("picture", "filtered")]
+    assert [line["event"] for line in told] == ["picture", "filtered", "picture"]
+    assert (told[1]["index"], told[1]["seed"], "path" in told[1]) == (1, 6, False)
+
+
 async def test_options_reach_the_service(tmp_path: Path) -> None:
     service = StandIn()
     service.goes_on.set()

@@ -50,6 +50,7 @@ def test_is_out_of_date_for_other_models_and_options(
         made_with(digest, Settings(Target.ONNXRUNTIME, max_rows=8)),
         made_with(digest, Settings(max_rows=16)),
         made_with(digest, Settings(max_rows=8, largest=256)),
+        made_with(digest, Settings(max_rows=8), "sha256:0"),
     ):
         assert not up_to_date(bundle, other)
 

@@ -47,6 +47,7 @@ class Collector:
     positions: list[int] = field(default_factory=list)
     previews: list[tuple[int, int, npt.NDArray[np.uint8]]] = field(default_factory=list)
     pictures: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    held_back: list[int] = field(default_factory=list)
 
     def cancelled(self) -> bool:
         return self.leave_after is not None and len(self.progress_seen) >= self.leave_after
@@ -62,6 +63,9 @@ class Collector:
 
     def picture(self, index: int, pixels: npt.NDArray[np.uint8]) -> None:
         self.pictures[index] = pixels
+
+    def filtered(self, index: int) -> None:
+        self.held_back.append(index)
 
 
 class Studio:

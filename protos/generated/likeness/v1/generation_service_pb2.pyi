@@ -109,7 +109,15 @@ class GenerationSpec(_message.Message):
     def __init__(self, prompt: _Optional[str] = ..., identities: _Optional[_Mapping[str, str]] = ..., negative_prompt: _Optional[str] = ..., image_count: _Optional[int] = ..., steps: _Optional[int] = ..., guidance_scale: _Optional[float] = ..., seed: _Optional[int] = ..., scheduler: _Optional[_Union[Scheduler, str]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., strengths: _Optional[_Mapping[str, IdentityStrength]] = ..., init_image: _Optional[_Union[InitImage, _Mapping]] = ..., guidance_interval: _Optional[_Union[TimestepInterval, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ..., additional_prompts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GeneratedImage(_message.Message):
-    __slots__ = ("data", "mime_type", "index", "seed", "width", "height", "prompt_index", "watermarked", "content_credentials")
+    __slots__ = ("data", "mime_type", "index", "seed", "width", "height", "prompt_index", "watermarked", "content_credentials", "finish_reason")
+    class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FINISH_REASON_UNSPECIFIED: _ClassVar[GeneratedImage.FinishReason]
+        FINISH_REASON_COMPLETED: _ClassVar[GeneratedImage.FinishReason]
+        FINISH_REASON_FILTERED: _ClassVar[GeneratedImage.FinishReason]
+    FINISH_REASON_UNSPECIFIED: GeneratedImage.FinishReason
+    FINISH_REASON_COMPLETED: GeneratedImage.FinishReason
+    FINISH_REASON_FILTERED: GeneratedImage.FinishReason
     DATA_FIELD_NUMBER: _ClassVar[int]
     MIME_TYPE_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +127,7 @@ class GeneratedImage(_message.Message):
     PROMPT_INDEX_FIELD_NUMBER: _ClassVar[int]
     WATERMARKED_FIELD_NUMBER: _ClassVar[int]
     CONTENT_CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     data: bytes
     mime_type: str
     index: int
@@ -128,7 +137,8 @@ class GeneratedImage(_message.Message):
     prompt_index: int
     watermarked: bool
     content_credentials: bool
-    def __init__(self, data: _Optional[bytes] = ..., mime_type: _Optional[str] = ..., index: _Optional[int] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., prompt_index: _Optional[int] = ..., watermarked: _Optional[bool] = ..., content_credentials: _Optional[bool] = ...) -> None: ...
+    finish_reason: GeneratedImage.FinishReason
+    def __init__(self, data: _Optional[bytes] = ..., mime_type: _Optional[str] = ..., index: _Optional[int] = ..., seed: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., prompt_index: _Optional[int] = ..., watermarked: _Optional[bool] = ..., content_credentials: _Optional[bool] = ..., finish_reason: _Optional[_Union[GeneratedImage.FinishReason, str]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("spec",)
