@@ -1,5 +1,8 @@
 """The client and its command before gateways that learn and draw."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -53,6 +56,19 @@ async def test_an_identity_is_learned_taken_elsewhere_and_drawn(
             picture.load()
     verified = await run(studio.address, "verify", pictures[0]["path"], "--json")
     assert [line["ours"] for line in verified.lines] == [False]  # too small for a mark
+
+
+def test_the_example_in_python_runs_as_it_is_printed(
+    studio: Gateway, photo: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.png").write_bytes(photo)
+    page = Path("docs/client.md").read_text()
+    (example,) = re.findall(r"^```python\n(import asyncio\n.*?)^```", page, re.M | re.S)
+    example = example.replace("127.0.0.1:50051", studio.address)
+    printed = subprocess.check_output([sys.executable, "-c", example], cwd=tmp_path, text=True)
+    assert printed.splitlines()[-1] == "4 of 4"
+    with Image.open(tmp_path / "cup.png") as picture:
+        picture.load()
 
 
 async def test_a_picture_of_the_service_is_known(studio: Gateway, tmp_path: Path) -> None:
