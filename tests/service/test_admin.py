@@ -1,6 +1,8 @@
 """The `likeness-admin` command, on databases and blobs as gateways leave them."""
 
 import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,23 @@ def test_a_tenants_limits_are_set_and_listed() -> None:
     lines = [line.split() for line in admin("quotas", "list").stdout.splitlines()]
     assert lines[1:] == [["blue", "0.5"], ["red", "2", "0"]]
     assert admin("quotas", "set", "red", "--generations", "-1").exit_code == 2
+
+
+def test_a_newer_schema_is_left_alone(home: Path) -> None:
+    admin("migrate")
+    with contextlib.closing(sqlite3.connect(home / "likeness.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with capture_logs():
+        assert admin("migrate").stdout == "the database has the schema 9999\n"
+    looked = admin("fsck")
+    assert (looked.exit_code, "the package that the schema belongs to" in looked.stderr) == (
+        2,
+        True,
+    )
+    with contextlib.closing(sqlite3.connect(home / "likeness.db")) as database, database:
+        database.execute("DROP TABLE tombstones")
+    unfit = admin("keys", "list")
+    assert (unfit.exit_code, "it has no table tombstones" in unfit.stderr) == (1, True)
 
 
 def test_fsck_tells_what_it_found_by_exit_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
