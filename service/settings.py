@@ -337,15 +337,17 @@ class Settings(BaseSettings):
                 "LIKENESS_AUTH__API_KEYS, LIKENESS_AUTH__JWT__... and LIKENESS_AUTH__CERTIFICATES "
                 "(docs/security.md), or a loopback address such as 127.0.0.1"
             )
-        if not local and self.provenance.watermark_key.get_secret_value() == KNOWN_KEY:
-            raise ValueError(
-                f"LIKENESS_PROVENANCE__WATERMARK_KEY: refusing to listen on {self.listen} with the "
-                "default, which everybody knows: set a secret of your own (docs/provenance.md)"
-            )
         if auth.sidecar and not (local and auth.certificates):
             raise ValueError(
                 "LIKENESS_AUTH__SIDECAR: needs LIKENESS_AUTH__CERTIFICATES, and a loopback address "
                 "in LIKENESS_LISTEN, or callers could pass the proxy by"
+            )
+        known = self.provenance.watermark_key.get_secret_value() == KNOWN_KEY
+        if known and (auth.sidecar or not local):
+            where = "behind a sidecar" if local else f"on {self.listen}"
+            raise ValueError(
+                f"LIKENESS_PROVENANCE__WATERMARK_KEY: refusing to listen {where} with the "
+                "default, which everybody knows: set a secret of your own (docs/provenance.md)"
             )
         if auth.certificates and not (auth.sidecar or tls.client_ca):
             raise ValueError(

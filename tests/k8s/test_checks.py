@@ -5,7 +5,13 @@ from collections.abc import Callable
 import pytest
 
 TLS = 'gateway.tls.secretName="tls"'
-OUTSIDE = [TLS, 'gateway.route.parentRefs=[{"name": "public"}]', 'gateway.route.hostnames=["a.b"]']
+KEY = 'gateway.environmentSecrets=["settings"]'
+OUTSIDE = [
+    TLS,
+    KEY,
+    'gateway.route.parentRefs=[{"name": "public"}]',
+    'gateway.route.hostnames=["a.b"]',
+]
 
 
 @pytest.mark.parametrize(
@@ -17,8 +23,9 @@ OUTSIDE = [TLS, 'gateway.route.parentRefs=[{"name": "public"}]', 'gateway.route.
         (['training.backend="ray"'], "needs database.secretName and blobs.url"),
         (['gateway.tls.issuer.name="ca"'], "gateway.tls.secretName"),
         (['gateway.ingress.hosts=["a.b"]'], "gateway.tls.secretName"),
+        ([TLS], "LIKENESS_PROVENANCE__WATERMARK_KEY"),
         ([*OUTSIDE[1:], 'gateway.route.kind="TLSRoute"'], "gateway.tls.secretName"),
-        ([*OUTSIDE[:2], 'gateway.route.kind="TLSRoute"'], "needs parentRefs and hostnames"),
+        ([*OUTSIDE[:3], 'gateway.route.kind="TLSRoute"'], "needs parentRefs and hostnames"),
         ([*OUTSIDE, 'gateway.route.kind="GRPCRoute"'], "gateway.route.caConfigMap"),
         (["triton.autoscaling.enabled=true"], "triton.autoscaling.prometheus"),
         # the schema's
@@ -41,7 +48,7 @@ def test_values_that_can_not_work_are_refused(
     "way",
     [
         [*OUTSIDE, 'gateway.route.kind="HTTPRoute"', 'gateway.route.caConfigMap="ca"'],
-        [TLS, 'gateway.ingress.hosts=["a.b"]', 'gateway.ingress.tlsSecretName="public"'],
+        [TLS, KEY, 'gateway.ingress.hosts=["a.b"]', 'gateway.ingress.tlsSecretName="public"'],
     ],
 )
 def test_a_proxys_certificate_makes_nobody_a_tenant(

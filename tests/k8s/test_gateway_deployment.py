@@ -29,6 +29,10 @@ def settings_of(manifests: Sequence[Manifest], monkeypatch: pytest.MonkeyPatch) 
     variables = environment(containers(pod)["gateway"])
     for name, value in variables.items():
         monkeypatch.setenv(name, value if isinstance(value, str) else POSTGRESQL)
+    if {"secretRef": {"name": "likeness-gateway-settings"}} in containers(pod)["gateway"].get(
+        "envFrom", []
+    ):
+        monkeypatch.setenv("LIKENESS_PROVENANCE__WATERMARK_KEY", "ours")
     settings = Settings()
     for name in variables:
         if name.startswith("LIKENESS_"):
@@ -42,6 +46,19 @@ def test_the_gateway_takes_its_settings(
     settings = settings_of(profile, monkeypatch)
     assert settings.triton.url == "test-triton:8001"
     assert of_kind(profile, "Service", "test-triton")["spec"]["ports"][0]["port"] == 8001
+
+
+def test_a_secrets_certificate_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = render("values-production")
+    provenance = settings_of(manifests, monkeypatch).provenance
+    pod = gateway(manifests)["spec"]["template"]["spec"]
+    (mount,) = (
+        each for each in containers(pod)["gateway"]["volumeMounts"] if each["name"] == "credentials"
+    )
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "credentials")
+    assert volume["secret"]["secretName"] == "likeness-content-credentials"
+    for path, key in ((provenance.certificates, "tls.crt"), (provenance.private_key, "tls.key")):
+        assert str(path) == f"{mount['mountPath']}/{key}"
 
 
 def test_one_gateway_keeps_all_on_its_claim(monkeypatch: pytest.MonkeyPatch) -> None:

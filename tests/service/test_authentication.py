@@ -130,6 +130,7 @@ async def test_behind_a_sidecar_its_header_tells_the_certificate(tmp_path: Path)
     settings = {
         "AUTH__SIDECAR": "true",
         "AUTH__CERTIFICATES": json.dumps({"spiffe://example/red": "red"}),
+        "PROVENANCE__WATERMARK_KEY": "ours",
     }
     for gateway in running(Gateway(tmp_path, settings)):
         async with gateway.stubs() as stubs:

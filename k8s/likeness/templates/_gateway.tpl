@@ -48,6 +48,12 @@
   value: "0"
 {{ include "likeness.rayToken" . }}
 {{- end }}
+{{- if .Values.gateway.credentialsSecret }}
+- name: LIKENESS_PROVENANCE__CERTIFICATES
+  value: /etc/likeness/credentials/tls.crt
+- name: LIKENESS_PROVENANCE__PRIVATE_KEY
+  value: /etc/likeness/credentials/tls.key
+{{- end }}
 - name: HF_HUB_OFFLINE  # the export has downloaded it
   value: "1"
 {{ include "likeness.hub" . }}

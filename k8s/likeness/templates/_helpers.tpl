@@ -82,10 +82,17 @@ tolerations: {{- toYaml . | nindent 2 }}
 
 {{/* Where credentials of the blob store come from. */}}
 {{- define "likeness.blobCredentials" -}}
-{{- with .Values.blobs.credentialsSecret }}
+{{- include "likeness.secrets" (compact (list .Values.blobs.credentialsSecret)) }}
+{{- end }}
+
+{{/* Secrets, a list of names, as environment variables. */}}
+{{- define "likeness.secrets" -}}
+{{- with . }}
 envFrom:
+{{- range . }}
   - secretRef:
       name: {{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 
