@@ -98,10 +98,11 @@ class Customers:
                 await asyncio.sleep(0.1)
             if count % 3 == 0 and name in self.ledger.ready:
                 self.ledger.ready.discard(name)
-                delete = pb.DeleteIdentityRequest(name=name, allow_missing=True)
+                delete = pb.DeleteIdentityRequest(name=name)
                 await self._insist(
                     "DeleteIdentity",
                     lambda limit, r=delete: stubs.identities.DeleteIdentity(r, **limit),
+                    done=Code.NOT_FOUND,  # by a call before, whose answer was lost
                 )
                 self.ledger.deleted.add(name)
 
@@ -134,16 +135,27 @@ class Customers:
             prompt="a photo of <one>", identities={"one": name}, steps=3
         )
 
-    async def _insist(self, method: str, call: Callable[[dict[str, float]], Awaitable[Any]]) -> Any:
-        """Calls until there is an answer."""
-        while (answer := await self._call(method, call)) is None:
+    async def _insist(
+        self,
+        method: str,
+        call: Callable[[dict[str, float]], Awaitable[Any]],
+        done: Code | None = None,
+    ) -> Any:
+        """Calls until there is an answer, or the code that says as much."""
+        while (answer := await self._call(method, call, done)) is None:
             pass
         return answer
 
     async def _call(
-        self, method: str, call: Callable[[dict[str, float]], Awaitable[Any]]
+        self,
+        method: str,
+        call: Callable[[dict[str, float]], Awaitable[Any]],
+        done: Code | None = None,
     ) -> Any | None:
-        """One call, with a deadline of its own or the gateway's; None if it had to fail."""
+        """One call, with a deadline of its own or the gateway's; None if it had to fail.
+
+        Where it ends as ``done``, that is the answer.
+        """
         limit: dict[str, float] = (
             {"timeout": self._chance.uniform(0.5, LIMIT_SECONDS)}
             if self._chance.random() < 0.5
@@ -153,8 +165,9 @@ class Customers:
         try:
             answer, code = await call(limit), Code.OK
         except grpc.aio.AioRpcError as error:
-            answer, code = None, error.code()
-            if code not in OUTAGES:
+            code = error.code()
+            answer = code if code is done else None
+            if code not in OUTAGES and code is not done:
                 info = details(error).get(error_details_pb2.ErrorInfo)
                 self.ledger.complaints.append(f"{method}: {code.name}, {info}, {error.details()}")
             await asyncio.sleep(0.1)
