@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -69,6 +69,7 @@ async def run(
     seed: int,
     seconds: float,
     each_seconds: tuple[float, float] = (1.5, 4.0),
+    only: Collection[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Every kind of fault in turn, in an order drawn from the seed, over and over.
@@ -76,11 +77,14 @@ async def run(
     Args:
         seconds: time of faults; at least, each happens once.
         each_seconds: how long one lasts.
+        only: kinds of fault; empty: all that can be made here.
         tell: is told of each.
     """
     with running(home, checkpoint, database) as stack:
         chance, happened = random.Random(seed), Counter[str]()
-        faults = faults_of(stack)
+        faults = {
+            name: fault for name, fault in faults_of(stack).items() if not only or name in only
+        }
         tell(f"{database}: {', '.join(faults)}")
         customers = Customers(stack.gateway, seed)
         async with customers.calling():
