@@ -253,7 +253,7 @@ class Metrics:
     def training_ended(self, outcome: str, seconds: float) -> None:
         """Counts a training that ended as ``succeeded``, ``failed`` or ``cancelled``."""
         self.trainings.labels(outcome).inc()
-        self.training_seconds.labels(outcome).observe(seconds)
+        self.training_seconds.labels(outcome).observe(seconds, exemplar())
 
     def asked(self, tenant: str, kind: str) -> None:
         """Counts a tenant's accepted request: ``training`` or ``generation``."""

@@ -146,8 +146,8 @@ async def test_one_trace_goes_through_all_processes(
         collector.wait_until, lambda spans: set(wanted) <= set(paths(spans, trace)), 20
     )
     assert set(wanted) <= set(paths(seen, trace)), "\n".join(paths(seen, trace))
-    metric = "likeness_generation_seconds_bucket"
-    assert trace in await asyncio.to_thread(prometheus.exemplars, metric, 20)
+    for metric in ("likeness_generation_seconds_bucket", "likeness_training_seconds_bucket"):
+        assert trace in await asyncio.to_thread(prometheus.exemplars, metric, 20)
 
 
 async def test_a_lost_triton_is_told_and_mended(
