@@ -4,6 +4,7 @@ The checkpoint has vectors and thresholds of the concepts, and no names.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ HALF_A_DIGIT = 0.0005
 """diffusers rounds scores to three decimals before it looks whether they are above 0."""
 CARE = 0.01
 """What is added to every score of a picture that shows something to take special care of."""
+
+RESCALE_FACTOR = 1 / 255
+"""What the sampler multiplies colours by before it normalises them."""
 
 
 class Excess(nn.Module):
@@ -106,9 +110,12 @@ def checker_input(config: dict[str, Any]) -> CheckerInput:
     Raises:
         KeyError, TypeError, ValueError: it says nothing of a size, or asks for something else.
     """
-    for step in ("do_resize", "do_center_crop", "do_normalize"):
+    for step in ("do_resize", "do_center_crop", "do_rescale", "do_normalize"):
         if not config.get(step, True):
             raise ValueError(f"{step} false is not supported")
+    factor = config.get("rescale_factor", RESCALE_FACTOR)
+    if not math.isclose(factor, RESCALE_FACTOR, rel_tol=1e-3):
+        raise ValueError(f"rescale_factor {factor} is not supported, only 1/255")
     size, crop = config["size"], config["crop_size"]
     sides = {crop["height"], crop["width"]} if isinstance(crop, dict) else {crop}
     if len(sides) != 1:

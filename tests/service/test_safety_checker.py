@@ -21,7 +21,7 @@ from export.__main__ import app
 from export.build import Settings, build
 from export.phases import Workshop
 from export.runtimes import Runtime, load
-from export.safety_checker import Excess, load_safety_checker
+from export.safety_checker import Excess, checker_input, load_safety_checker
 from export.supported import ExportError
 from identity import ServingBundle
 from likeness.v1 import generation_service_pb2 as pb
@@ -195,6 +195,23 @@ def test_a_heartbeat_asks_the_checker(
     inputs, output = smallest_calls(ServingBundle.load(judged_bundle))["safety_checker"]
     assert output == "excess"
     assert np.isfinite(judged_runtimes["safety_checker"](inputs)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("do_resize", False, "do_resize false"),
+        ("do_rescale", False, "do_rescale false"),
+        ("rescale_factor", 1 / 127.5, "rescale_factor 0.0078"),
+    ],
+)
+def test_pictures_that_are_to_be_prepared_otherwise_are_refused(
+    name: str, value: object, told: str
+) -> None:
+    config = tiny.feature_extractor().to_dict()
+    assert checker_input(config).side == tiny.SIDE
+    with pytest.raises(ValueError, match=rf"{told}\S* is not supported"):
+        checker_input({**config, name: value})
 
 
 def test_an_export_asks_for_a_whole_checker(exported_checkpoint: Path, tmp_path: Path) -> None:
