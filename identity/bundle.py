@@ -88,7 +88,10 @@ class ServingBundle:
 
     def save(self, directory: Path) -> None:
         """Writes ``bundle.json``."""
-        (directory / "bundle.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
+        fields = asdict(self)
+        if self.safety_checker is None:
+            del fields["safety_checker"]  # packages that know of none refuse the field
+        (directory / "bundle.json").write_text(json.dumps(fields, indent=2) + "\n")
 
     @classmethod
     def load(cls, directory: Path) -> "ServingBundle":
