@@ -55,6 +55,11 @@ class Drawn:
     prompt: str
     picture: generation_pb.GeneratedImage
 
+    @property
+    def held_back(self) -> bool:
+        """Whether the safety checker keeps the picture, which has no data then."""
+        return self.picture.finish_reason == generation_pb.GeneratedImage.FINISH_REASON_FILTERED
+
 
 @dataclass(frozen=True)
 class Result:
@@ -146,8 +151,12 @@ def _write(result: Result, image: Path, out: Path) -> list[Path]:
     singles = []
     for number, drawn in enumerate(result.drawn, start=1):
         stem = picture_stem(drawn.prompt, drawn.picture.seed)
-        singles.append(out.with_name(f"{out.stem}-{number}-{stem}.png"))
-        _replace(singles[-1], drawn.picture.data)
+        single = out.with_name(f"{out.stem}-{number}-{stem}.png")
+        if drawn.held_back:
+            single.unlink(missing_ok=True)  # an earlier run's
+            continue
+        _replace(single, drawn.picture.data)
+        singles.append(single)
     encoded = io.BytesIO()
     _sheet(result, image).save(encoded, "PNG", optimize=True)
     _replace(out, encoded.getvalue())
@@ -162,6 +171,7 @@ def _sheet(result: Result, image: Path) -> Image.Image:
             [
                 Cell(Image.open(io.BytesIO(drawn.picture.data)), drawn.prompt)
                 for drawn in result.drawn
+                if not drawn.held_back
             ],
             "One image in, a likeness to draw anywhere",
             [
@@ -186,8 +196,10 @@ def _summarise(result: Result, out: Path, singles: list[Path]) -> None:
         f"{len(result.drawn)} in {result.drawing_seconds:.1f} s, "
         f"{result.milliseconds_per_picture:.0f} ms each ({_STEPS} steps, drawn together)",
     )
+    if held_back := len(result.drawn) - len(singles):
+        table.add_row("held back", f"{held_back} by the safety checker")
     table.add_row("contact sheet", str(out))
-    table.add_row("single pictures", f"{singles[0].parent}/{out.stem}-*.png")
+    table.add_row("single pictures", f"{out.parent}/{out.stem}-*.png" if singles else "none")
     Console(soft_wrap=True, highlight=False).print(table)
 
 
