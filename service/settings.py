@@ -58,11 +58,13 @@ def problems(error: ValidationError | SettingsError) -> list[str]:
     for problem in error.errors():
         place = "__".join(str(part) for part in problem["loc"]).upper()
         name = f"LIKENESS_{place}: " if place else ""
-        told.append(name + problem["msg"].removeprefix("Value error, "))
+        unknown = problem["type"] == "extra_forbidden"
+        said = "there is no such setting" if unknown else problem["msg"]
+        told.append(name + said.removeprefix("Value error, "))
     return told
 
 
-class DatabaseSettings(BaseModel):
+class DatabaseSettings(BaseModel, extra="forbid"):
     """Where identities and operations are kept."""
 
     url: str = Field(
@@ -71,7 +73,7 @@ class DatabaseSettings(BaseModel):
     )
 
 
-class BlobSettings(BaseModel):
+class BlobSettings(BaseModel, extra="forbid"):
     """Where images and artifacts are kept."""
 
     url: str = Field(
@@ -80,7 +82,7 @@ class BlobSettings(BaseModel):
     )
 
 
-class TritonSettings(BaseModel):
+class TritonSettings(BaseModel, extra="forbid"):
     """The inference server."""
 
     url: str = Field(default="127.0.0.1:8001", description="Its gRPC address, HOST:PORT.")
@@ -90,7 +92,7 @@ class TritonSettings(BaseModel):
     )
 
 
-class RaySettings(BaseModel):
+class RaySettings(BaseModel, extra="forbid"):
     """A Ray cluster, whose nodes have this package, the base model and the blob store at hand."""
 
     address: str = Field(
@@ -104,7 +106,7 @@ class RaySettings(BaseModel):
     gpus: float = Field(default=0.0, ge=0, description="GPUs that a worker takes.")
 
 
-class JobSettings(BaseModel):
+class JobSettings(BaseModel, extra="forbid"):
     """How trainings are run."""
 
     backend: Literal["local", "ray"] = Field(
@@ -146,7 +148,7 @@ class JobSettings(BaseModel):
 PriorityName: TypeAlias = Literal["low", "normal", "high"]
 
 
-class GenerationSettings(BaseModel):
+class GenerationSettings(BaseModel, extra="forbid"):
     """What `Generate` does if the request leaves it open."""
 
     steps: int = Field(default=50, ge=1, le=150, description="Denoising steps.")
@@ -167,7 +169,7 @@ class GenerationSettings(BaseModel):
         return self.priority_ceilings.get(tenant, self.priority_ceiling)
 
 
-class CallSettings(BaseModel):
+class CallSettings(BaseModel, extra="forbid"):
     """Limits of calls and connections; docs/api.md tells callers of them."""
 
     default_seconds: float = Field(
@@ -199,7 +201,7 @@ class CallSettings(BaseModel):
     )
 
 
-class ProvenanceSettings(BaseModel):
+class ProvenanceSettings(BaseModel, extra="forbid"):
     """What makes pictures known as the service's own; see docs/provenance.md."""
 
     watermark_key: SecretStr = Field(
@@ -227,7 +229,7 @@ class ProvenanceSettings(BaseModel):
         return self
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(BaseModel, extra="forbid"):
     """When identities are erased unasked; source images never outlive their training."""
 
     ready_days: float | None = Field(
@@ -252,7 +254,7 @@ def _encryption_key(key: SecretStr) -> SecretStr:
     return key
 
 
-class PrivacySettings(BaseModel):
+class PrivacySettings(BaseModel, extra="forbid"):
     """What is known of the people whom identities show, and for how long; see docs/privacy.md."""
 
     require_consent: bool = Field(
@@ -272,7 +274,7 @@ class PrivacySettings(BaseModel):
         return [base64.b64decode(key.get_secret_value()) for key in self.encryption_keys]
 
 
-class QuotaSettings(BaseModel):
+class QuotaSettings(BaseModel, extra="forbid"):
     """What a tenant may use that has no limits of its own; None: as much as it likes."""
 
     requests_per_second: float | None = Field(

@@ -29,7 +29,7 @@ def _key_source(source: str) -> str:
 TenantName = Annotated[str, AfterValidator(_tenant)]
 
 
-class TlsSettings(BaseModel):
+class TlsSettings(BaseModel, extra="forbid"):
     """TLS of the gRPC address. Files are PEM, and read again when they change."""
 
     certificate: FilePath | None = Field(
@@ -50,7 +50,7 @@ class TlsSettings(BaseModel):
         return self
 
 
-class JwtSettings(BaseModel):
+class JwtSettings(BaseModel, extra="forbid"):
     """Signed tokens of callers. All but ``jwks`` are compared with a token's claims."""
 
     jwks: Annotated[str, AfterValidator(_key_source)] = Field(
@@ -67,7 +67,7 @@ class JwtSettings(BaseModel):
     )
 
 
-class AuthSettings(BaseModel):
+class AuthSettings(BaseModel, extra="forbid"):
     """Which credentials of callers are taken. None at all: anyone may call, on loopback."""
 
     api_keys: bool = Field(default=False, description="Keys that likeness-admin makes.")

@@ -69,6 +69,7 @@ def test_the_gateway_has_no_deep_learning_in_it() -> None:
             "LIKENESS_AUTH__JWT__JWKS: must be a file or an https URL",
         ),
         ({"LISTEN": "50051"}, "LIKENESS_LISTEN: must be HOST:PORT"),
+        ({"PRIVACY__KEYS": "[]"}, "LIKENESS_PRIVACY__KEYS: there is no such setting"),
         ({"JOBS__WORKERS": "0"}, "LIKENESS_JOBS__WORKERS: Input should be greater"),
     ],
 )
