@@ -33,7 +33,7 @@ def parse_consent(by: str, purpose: str, time: datetime | None) -> Consent | Non
         if not value:
             message = "a consent names who gave it and its purpose"
             raise typer.BadParameter(message, param_hint=option)
-    return Consent(by, purpose, time)
+    return Consent(by, purpose, time or datetime.now())
 
 
 def parse_bindings(texts: list[str]) -> dict[str, str]:

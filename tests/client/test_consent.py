@@ -56,3 +56,8 @@ async def test_a_time_without_a_zone_is_local() -> None:
     (request,) = service.requests
     assert isinstance(request, pb.ImportIdentityRequest)
     assert request.consent.given_time.seconds == given.timestamp()
+
+
+def test_to_ask_again_with_the_same_consent_is_the_same_request() -> None:
+    consent = Consent("case 4711", "a card")
+    assert consent.message() == consent.message()
