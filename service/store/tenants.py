@@ -103,6 +103,8 @@ class TenantStore:
         async with self._database.write() as connection:
             await connection.execute(ended)
             uids = list(await connection.scalars(hidden.returning(identities.c.uid)))
+            # On PostgreSQL, trainings that were accepted meanwhile have hidden identities by now.
+            await connection.execute(ended)
             for uid in uids:
                 await write_down(connection, tenant, uid, service=ERASE)
         return len(uids)
