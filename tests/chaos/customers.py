@@ -141,9 +141,10 @@ class Customers:
         call: Callable[[dict[str, float]], Awaitable[Any]],
         done: Code | None = None,
     ) -> Any:
-        """Calls until there is an answer, or the code that says as much."""
-        while (answer := await self._call(method, call, done)) is None:
-            pass
+        """Calls until there is an answer; to a further call also ``done``, which says as much."""
+        answer = await self._call(method, call)
+        while answer is None:
+            answer = await self._call(method, call, done)
         return answer
 
     async def _call(
