@@ -8,7 +8,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.admin.certificate_checks import content_credentials, tls
@@ -50,7 +54,7 @@ async def blobs(settings: Settings) -> str:
     """An object can be written, read and erased."""
     began = time.perf_counter()
     try:
-        await BlobStore(settings.blobs.url).probe()
+        await _storage(settings).probe()
     except (DataLossError, UnavailableError) as error:
         advice = "see LIKENESS_BLOBS__URL and its credentials, docs/runbooks/storage-fails.md"
         raise TroubleError(f"{error.message} ({_cause(error)})", advice) from error
@@ -139,7 +143,7 @@ CHECKS: dict[str, Check] = {
 async def _opened(settings: Settings) -> AsyncIterator[Database]:
     advice = "see LIKENESS_DATABASE__URL, docs/runbooks/store-down.md"
     try:
-        opened = Database(settings.database.url)
+        opened = _store(settings)
     except (SQLAlchemyError, ImportError) as error:
         raise TroubleError(f"can't be used ({type(error).__name__})", advice) from error
     try:
@@ -148,6 +152,24 @@ async def _opened(settings: Settings) -> AsyncIterator[Database]:
         raise TroubleError(f"{error.message} ({_cause(error)})", advice) from error
     finally:
         await opened.close()
+
+
+def _store(settings: Settings) -> Database:
+    url = make_url(settings.database.url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        # SQLite would make it.
+        raise TroubleError(f"there is no file {url.database}", "use likeness-admin migrate")
+    return Database(settings.database.url)
+
+
+def _storage(settings: Settings) -> BlobStore:
+    url = settings.blobs.url
+    if url.startswith("file:"):
+        directory = Path(url2pathname(urlsplit(url).path))
+        if not directory.is_dir():  # the store would make it
+            advice = "a gateway makes it when it starts, see LIKENESS_BLOBS__URL"
+            raise TroubleError(f"there is no directory {directory}", advice)
+    return BlobStore(url)
 
 
 def _cause(error: BaseException) -> str:
@@ -166,7 +188,7 @@ async def _database_skew(settings: Settings) -> float | None:
 
 async def _storage_skew(settings: Settings) -> float:
     before = now()
-    written = await BlobStore(settings.blobs.url).probe()
+    written = await _storage(settings).probe()
     told = round(written.timestamp() * SECOND)
     return _skew(before, told, told + SECOND, now())  # object stores leave fractions out
 

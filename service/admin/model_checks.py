@@ -106,14 +106,15 @@ async def _base_model(interpreter: str, settings: Settings) -> str:
 
 def _room(work_dir: Path) -> str:
     try:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=work_dir) as probe:
+        # Who trains makes the directory.
+        there = next(each for each in (work_dir, *work_dir.parents) if each.exists())
+        with tempfile.TemporaryFile(dir=there) as probe:
             probe.write(b"x")
             probe.flush()
     except OSError as error:
         found = f"{work_dir} takes no files ({error.strerror})"
         raise TroubleError(found, "see LIKENESS_JOBS__WORK_DIR") from error
-    return f"{work_dir} has {shutil.disk_usage(work_dir).free / 2**30:.1f} GiB free"
+    return f"{work_dir} has {shutil.disk_usage(there).free / 2**30:.1f} GiB free"
 
 
 async def _cluster(cluster: RaySettings) -> str:

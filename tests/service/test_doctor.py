@@ -117,6 +117,8 @@ async def test_a_check_that_hangs_or_breaks_keeps_no_other(monkeypatch: pytest.M
 
 async def test_a_database_of_another_schema_is_told(setting: Set, url: str) -> None:
     setting(DATABASE__URL=url)
+    if url.startswith("sqlite"):
+        Path(str(make_url(url).database)).touch()
     line = await look("database")
     assert (line.verdict, "empty" in line.text, "migrate" in line.text) == ("fail", True, True)
     database = Database(url)
@@ -146,6 +148,26 @@ async def test_a_database_that_is_away_or_refuses_to_write_fails(
     await database.close()
     line = await look("database")
     assert (line.verdict, "ReadOnlySQLTransactionError" in line.text) == ("fail", True)
+
+
+async def test_what_is_not_there_is_told_and_not_made(setting: Set, tmp_path: Path) -> None:
+    missing = tmp_path / "a b" / "c"
+    setting(DATABASE__URL=f"sqlite+aiosqlite:///{missing}/likeness.db", BLOBS__URL=missing.as_uri())
+    setting(**scripted("succeed"), JOBS__WORK_DIR=str(missing))
+    lines = {name: await look(name) for name in ("database", "blobs", "trainer")}
+    await look("clock")
+    await look("trainings")
+    assert {name: line.verdict for name, line in lines.items()} == {
+        "database": "fail",
+        "blobs": "fail",
+        "trainer": "ok",
+    }
+    assert f"there is no file {missing}/likeness.db;" in lines["database"].text
+    assert f"there is no directory {missing};" in lines["blobs"].text
+    assert list(tmp_path.iterdir()) == []
+    missing.mkdir(parents=True)
+    assert (await look("blobs")).verdict == "ok"
+    assert list(missing.iterdir()) == []
 
 
 async def test_storage_that_takes_nothing_fails(
