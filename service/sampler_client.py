@@ -1,7 +1,7 @@
 """Calls the `sampler` model of Triton: one request out, progress and pictures back on a stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from identity import ServingBundle
 from service.errors import ModelDiedError, UnavailableError
 from service.sampler_events import SamplerEvent, SamplerImage, events_of
 from service.sampler_request import SamplerRequest
@@ -20,6 +21,7 @@ from telemetry.tracing import carrier
 
 SAMPLER = "sampler"
 MODELS = (SAMPLER, "text_encoder", "unet", "vae_decoder", "vae_encoder")
+"""Those of every bundle."""
 
 _CHANNEL = [
     ("grpc.max_receive_message_length", 64 * 2**20),
@@ -29,6 +31,11 @@ _CHANNEL = [
 ]
 # Errors of a model end the stream with a status code instead of coming as a text within it.
 _STRICT_ERRORS = {"triton_grpc_error": "true"}
+
+
+def models_of(bundle: ServingBundle) -> tuple[str, ...]:
+    """The models that draw with a bundle; one may judge pictures."""
+    return MODELS if bundle.safety_checker is None else (*MODELS, "safety_checker")
 
 
 @dataclass(eq=False)
@@ -53,17 +60,17 @@ class SamplerClient:
         self._open: set[_OpenStream] = set()
 
     async def ready(self) -> bool:
-        """Whether all models are loaded. That their processes live, only a heartbeat tells."""
+        """Whether the models of every bundle are loaded. Whether processes live, a heartbeat tells."""
         try:
             return not await self.missing()
         except UnavailableError:
             return False
 
-    async def missing(self) -> list[str]:
+    async def missing(self, models: Sequence[str] = MODELS) -> list[str]:
         """Models that are not loaded. Raises :class:`UnavailableError`."""
         async with self._probing():
-            loaded = await asyncio.gather(*map(self._client.is_model_ready, MODELS))
-        return [model for model, ready in zip(MODELS, loaded, strict=True) if not ready]
+            loaded = await asyncio.gather(*map(self._client.is_model_ready, models))
+        return [model for model, ready in zip(models, loaded, strict=True) if not ready]
 
     async def version(self) -> str:
         """The server's version. Raises :class:`UnavailableError`."""

@@ -15,13 +15,14 @@ from urllib.request import url2pathname
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from identity import BundleError, ServingBundle
 from service.admin.certificate_checks import content_credentials, tls
 from service.admin.doctor import Check, TroubleError, Verdict
 from service.admin.model_checks import bundle, trainer
 from service.blobs import BlobStore
 from service.errors import DataLossError, GatewayError, ModelDiedError, UnavailableError
 from service.leadership import led
-from service.sampler_client import MODELS, SamplerClient
+from service.sampler_client import MODELS, SamplerClient, models_of
 from service.settings import Settings
 from service.store import SECOND, Database, JobStore, LeadershipStore, OperationState, now
 from service.store.server import server_of
@@ -87,8 +88,12 @@ async def triton(settings: Settings) -> str:
     sampler = SamplerClient(settings.triton.url, settings.triton.probe_seconds)
     advice = "see LIKENESS_TRITON__URL, docs/runbooks/triton-down.md"
     try:
+        models = models_of(await asyncio.to_thread(ServingBundle.load, settings.bundle))
+    except BundleError:
+        models = MODELS  # the bundle has a line of its own
+    try:
         server = f"Triton {await sampler.version()}"
-        if missing := await sampler.missing():
+        if missing := await sampler.missing(models):
             raise TroubleError(f"{server} is live, not ready are {', '.join(missing)}", advice)
         began = time.perf_counter()
         await sampler.heartbeat(HEARTBEAT_SECONDS)
@@ -99,7 +104,7 @@ async def triton(settings: Settings) -> str:
         raise TroubleError(f"{settings.triton.url}: {error.message}", advice) from error
     finally:
         await sampler.close()
-    return f"{server}, {len(MODELS)} models answered in {time.perf_counter() - began:.2f} s"
+    return f"{server}, {len(models)} models answered in {time.perf_counter() - began:.2f} s"
 
 
 async def trainings(settings: Settings) -> str:

@@ -16,7 +16,7 @@ from export.manifest import PLAN, EngineManifest, EngineMismatchError
 from identity import BundleError, ServingBundle
 from service.admin.doctor import TroubleError, Verdict
 from service.bundle import BundleSource
-from service.sampler_client import MODELS, SAMPLER
+from service.sampler_client import SAMPLER, models_of
 from service.settings import RaySettings, Settings
 
 TRAINER = """
@@ -51,7 +51,9 @@ async def bundle(settings: Settings) -> str:
     if await BundleSource(settings.bundle).find() is None:
         raise TroubleError(f"{settings.bundle} lacks tokenizer or token embeddings", advice)
     size = f"{served.image_width}x{served.image_height}"
-    return f"{served.engine}, {size}, base model {served.base_model_digest[:19]}"
+    judged = "not judged" if served.safety_checker is None else "judged"
+    model = f"base model {served.base_model_digest[:19]}"
+    return f"{served.engine}, {size}, {model}, pictures are {judged}"
 
 
 async def trainer(settings: Settings) -> str:
@@ -71,7 +73,7 @@ async def trainer(settings: Settings) -> str:
 def _whole(directory: Path) -> ServingBundle:
     """The bundle's description. Raises `BundleError`, :class:`EngineMismatchError`."""
     served = ServingBundle.load(directory)
-    for model in MODELS:
+    for model in models_of(served):
         folder = directory / "models" / model
         engines = sorted(folder.glob(f"1/*{PLAN}"))
         of_gpu = served.engine.startswith("tensorrt") and model != SAMPLER

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from typer.testing import CliRunner
 
 from deploy.triton import TritonServer
 from export.manifest import EngineManifest
-from identity import ServingBundle
+from identity import CheckerInput, ServingBundle
 from service import leadership
 from service.admin import doctor
 from service.admin.checks import CHECKS
@@ -242,6 +243,22 @@ async def test_a_bundle_that_is_not_whole_fails(copied: Path) -> None:
     (copied / "bundle.json").unlink()
     line = await look("bundle")
     assert (line.verdict, "likeness-export" in line.text) == ("fail", True)
+
+
+async def test_a_safety_checker_is_looked_at_like_other_models(
+    setting: Set, copied: Path, triton: TritonServer
+) -> None:
+    assert "pictures are not judged" in (await look("bundle")).text
+    takes = CheckerInput(32, 32, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    replace(ServingBundle.load(copied), safety_checker=takes).save(copied)
+    line = await look("bundle")
+    assert (line.verdict, "models/safety_checker is no model" in line.text) == ("fail", True)
+    shutil.copytree(copied / "models" / "unet", copied / "models" / "safety_checker")
+    line = await look("bundle")
+    assert (line.verdict, "pictures are judged" in line.text) == ("ok", True)
+    setting(TRITON__URL=triton.grpc_address)  # it has loaded a bundle without one
+    line = await look("triton")
+    assert (line.verdict, "not ready are safety_checker;" in line.text) == ("fail", True)
 
 
 async def test_a_trainer_that_can_not_work_fails(
