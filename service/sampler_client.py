@@ -60,7 +60,7 @@ class SamplerClient:
         self._open: set[_OpenStream] = set()
 
     async def ready(self) -> bool:
-        """Whether the models of every bundle are loaded. Whether processes live, a heartbeat tells."""
+        """Whether every bundle's models are loaded. Whether processes live, a heartbeat tells."""
         try:
             return not await self.missing()
         except UnavailableError:
