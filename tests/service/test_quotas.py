@@ -89,10 +89,11 @@ async def test_a_gateway_that_died_holds_its_places_until_their_deadline(
     database: Database,
 ) -> None:
     store = QuotaStore(database, Limits())
-    assert await store.begin_generation("red", "lost", 1, now() + 100_000)
-    assert not await store.begin_generation("red", "next", 1, now() + 60_000_000)
-    await asyncio.sleep(0.11)
-    assert await store.begin_generation("red", "next", 1, now() + 60_000_000)
+    soon = now() + 60_000_000
+    assert await store.begin_generation("red", "lost", 1, soon)
+    assert not await store.begin_generation("red", "next", 1, soon)
+    assert await store.begin_generation("blue", "late", 1, now() - 1)
+    assert await store.begin_generation("blue", "other", 1, soon)
 
 
 async def test_a_tenants_own_limits_come_before_the_defaults(database: Database) -> None:
