@@ -30,12 +30,14 @@ from deploy.triton import TritonServer
 STEPS, ROWS, GUIDANCE = 20, 2, 7.5
 IDENTITIES = 8
 WARM_ROUNDS = 5
-CLOSED = (2, 4, 8, 16)
+CLOSED = (2, 4, 8)
 """Callers that each ask again when they are answered."""
+CROWD = 16
+"""So many are the load that the model knows, besides requests one at a time."""
 SHARES = (0.3, 0.6, 0.85)
 """Of the most that the model holds possible: callers who know nothing of one another."""
 EACH = 12
-"""Requests of each caller; the open loads have as many as 16 callers."""
+"""Requests of each caller; the open loads have as many as the crowd."""
 
 
 def main(
@@ -53,7 +55,7 @@ def main(
 
 async def _check(bundle: Path, scratch: Path) -> None:
     sleeping = on_simulated_accelerator(bundle, scratch / "bundle")
-    requests = Requests(bundle, STEPS, GUIDANCE).crowd(16 * EACH, IDENTITIES)
+    requests = Requests(bundle, STEPS, GUIDANCE).crowd(CROWD * EACH, IDENTITIES)
     (scratch / "triton").mkdir()
     with TritonServer(sleeping, scratch / "triton") as server:
         async with InferenceServerClient(server.grpc_address) as client:
@@ -79,15 +81,16 @@ async def _check(bundle: Path, scratch: Path) -> None:
 async def _calibrated(
     server: TritonServer, client: InferenceServerClient, requests: Sequence[Tensors]
 ) -> Engine:
-    """The model's engine, from requests one at a time and from sixteen at once."""
+    """The model's engine, from requests one at a time and from a crowd that keeps asking: what
+    newcomers cost the loop shows in its steps.
+    """
     for _ in range(WARM_ROUNDS):
-        for number in (16, 8, 4, 2, 1):
+        for number in (CROWD, *reversed(CLOSED), 1):
             await arriving(client, "sampler", requests[:number], 0.0)
     seen = [await counts(server, client)]
     alone = await one_at_a_time(client, "sampler", requests[:EACH])
     seen.append(await counts(server, client))
-    for _ in range(WARM_ROUNDS):
-        await arriving(client, "sampler", requests[:16], 0.0)
+    await _closed(client, requests, CROWD)
     seen.append(await counts(server, client))
     spent = [later.since(earlier) for earlier, later in pairwise(seen)]
     steps = [(each.rows / each.steps, each.step_seconds / each.steps) for each in spent]
