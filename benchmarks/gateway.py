@@ -158,13 +158,15 @@ async def control(bench: Bench, settings: Mapping[str, str]) -> dict[str, Rate]:
 async def quota_cost(bench: Bench, settings: Mapping[str, str]) -> tables.QuotaCost:
     """The same calls without quotas and with all of them, in turns."""
     cost = tables.QuotaCost()
+    if settings:  # who shares a database shares its blobs
+        settings = {**settings, "BLOBS__URL": (bench.place / "shared-blobs").as_uri()}
     async with (
         bench.gateway(**settings) as (free_pid, free),
         bench.gateway(**settings, **QUOTAS) as (bound_pid, bound),
     ):
-        name = await free.learned(bench.bundle, "ann")
+        name = await free.learned(bench.bundle, "ben")
         if not settings:  # each has a database of its own
-            await bound.learned(bench.bundle, "ann")
+            await bound.learned(bench.bundle, "ben")
         for _ in range(3):
             for pid, caller, calls, drawings in (
                 (free_pid, free, cost.free_calls, cost.free_drawings),
