@@ -186,10 +186,13 @@ class TritonServer:
 
 
 def _reason(log: Path) -> str:
-    """What the server gave as the reason of its end, or what it said last."""
+    """What the server gave as the reason of its end, and of each model that it could not load, or
+    what it said last.
+    """
     lines = log.read_text(errors="replace").splitlines()
+    models = [line for line in lines if "failed to load '" in line]
     reasons = [number for number, line in enumerate(lines) if line.startswith("error:")]
-    return "\n".join(lines[reasons[-1] :] if reasons else lines[-10:])
+    return "\n".join(models + lines[reasons[-1] :] if reasons else lines[-10:])
 
 
 def _package() -> Path:
