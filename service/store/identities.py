@@ -56,9 +56,9 @@ class IdentityStore:
             row = (await connection.execute(_WITH_CONSENT, names)).first()
         if row is None:
             return None
-        own, consent = row[: len(identities.c)], row[len(identities.c) + 1 :]
-        record = IdentityRecord(**dict(zip(identities.c.keys(), own, strict=True)))
-        return record, None if consent[0] is None else Consent(*consent)
+        width = len(identities.c)
+        consent = row[width + 1 :]  # without the uid, which both tables have
+        return identity(row[:width]), None if consent[0] is None else Consent(*consent)
 
     async def get_all(
         self, tenant: str, identity_ids: Collection[str]

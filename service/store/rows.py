@@ -1,5 +1,6 @@
 """From rows to records."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, select
@@ -20,10 +21,10 @@ def training(row: Row[Any]) -> Training:
     width = len(operations.c)
     return Training(
         OperationRecord(**dict(zip(operations.c.keys(), row[:width], strict=True))),
-        IdentityRecord(**dict(zip(identities.c.keys(), row[width:], strict=True))),
+        identity(row[width:]),
     )
 
 
-def identity(row: Row[Any]) -> IdentityRecord:
-    """The record of a row of ``identities``."""
-    return IdentityRecord(**row._mapping)
+def identity(row: Sequence[Any]) -> IdentityRecord:
+    """The record of a row of ``identities``, or of the part of one that has its columns."""
+    return IdentityRecord(**dict(zip(identities.c.keys(), row, strict=True)))
