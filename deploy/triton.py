@@ -151,6 +151,7 @@ class TritonServer:
     def __enter__(self) -> Self:
         """Starts the server and waits until the sampler answers. Raises :class:`TritonError`."""
         with self.log.open("ab") as log:
+            self._said_before = log.tell()
             self.process = subprocess.Popen(
                 self._command, env=self._environment, stdout=log, stderr=subprocess.STDOUT
             )
@@ -169,12 +170,21 @@ class TritonServer:
         deadline = time.monotonic() + self._ready_seconds
         while True:
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise TritonError(f"Triton is not ready; {self.log} says:\n{_reason(self.log)}")
+                raise TritonError(f"Triton is not ready; {self.log} says:\n{self._reason()}")
             try:
                 with urllib.request.urlopen(url, timeout=2):
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
+
+    def _reason(self) -> str:
+        """What this server gave as the reason of its end, and of each model that it could not load,
+        or what it said last.
+        """
+        lines = self.log.read_bytes()[self._said_before :].decode(errors="replace").splitlines()
+        models = [line for line in lines if "failed to load '" in line]
+        reasons = [number for number, line in enumerate(lines) if line.startswith("error:")]
+        return "\n".join(models + lines[reasons[-1] :] if reasons else lines[-10:])
 
     def _stop(self) -> None:
         self.process.terminate()
@@ -183,16 +193,6 @@ class TritonServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _reason(log: Path) -> str:
-    """What the server gave as the reason of its end, and of each model that it could not load, or
-    what it said last.
-    """
-    lines = log.read_text(errors="replace").splitlines()
-    models = [line for line in lines if "failed to load '" in line]
-    reasons = [number for number, line in enumerate(lines) if line.startswith("error:")]
-    return "\n".join(models + lines[reasons[-1] :] if reasons else lines[-10:])
 
 
 def _package() -> Path:
