@@ -6,31 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from identity import ServingBundle
 from sampler.request import parse_request
 from sampler.tensors import RequestError
+from tests.support.plain_bundle import BUNDLE
 from tests.support.serving import request_tensors
 
-BUNDLE = ServingBundle(
-    base_model_digest="sha256:0",
-    engine="openvino",
-    stages=5,
-    text_window=8,
-    token_width=4,
-    latent_channels=4,
-    latent_height=8,
-    latent_width=8,
-    image_height=64,
-    image_width=64,
-    min_image_size=32,
-    max_image_size=128,
-    image_size_multiple=8,
-    scaling_factor=0.18215,
-    max_rows=8,
-    begin_token=0,
-    end_token=1,
-    padding_token=1,
-)
 VOCABULARY = 10
 IDS = np.arange(8, dtype=np.int64)
 PIXELS = np.zeros((64, 64, 3), np.uint8)
