@@ -14,8 +14,9 @@ from service.errors import (
 
 # A model's process, called a stub, has died; Triton still calls the model ready.
 _DEAD_STUB = re.compile(r"Stub process '(\w+)_\d+_\d+' is not healthy")
-# gRPC's own words for a stream that ended while its request was still being sent, or was reset.
-_CUT = ("Internal error from Core", "Received RST_STREAM")
+# gRPC's own words for a stream that ended while its request was still being sent, or was reset;
+# Triton's for a model that is not loaded.
+_AWAY = ("Internal error from Core", "Received RST_STREAM", "not ready", "unknown model")
 _GONE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.CANCELLED)
 
 
@@ -25,6 +26,6 @@ def translated(code: grpc.StatusCode, text: str) -> GatewayError:
         return ModelDiedError(dead[1])
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")
-    if code in _GONE or text.startswith(_CUT) or "not ready" in text or "unknown model" in text:
+    if code in _GONE or any(words in text for words in _AWAY):
         return UnavailableError("the inference server can't be reached", "SAMPLER_UNAVAILABLE")
     return SamplerFailedError("the models could not draw this request", "SAMPLER_FAILED")

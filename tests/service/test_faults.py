@@ -21,7 +21,12 @@ Start = Callable[..., Gateway]
 
 
 @pytest.mark.parametrize(
-    "words", ["Internal error from Core", "Received RST_STREAM with error code 2"]
+    "words",
+    [
+        "Internal error from Core",
+        "Received RST_STREAM with error code 2",
+        "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))",
+    ],
 )
 def test_a_stream_that_is_cut_off_is_an_outage_and_no_fault_of_the_models(words: str) -> None:
     assert isinstance(translated(grpc.StatusCode.INTERNAL, words), UnavailableError)
