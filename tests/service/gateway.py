@@ -129,9 +129,10 @@ class Gateway:
             return answer.read().decode()
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """Log lines of one event."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        return [line for line in lines if line["event"] == name]
+        """Log lines of one event; what gRPC's core writes to stderr has another form."""
+        lines = self.log.read_text().splitlines()
+        events = [json.loads(line) for line in lines if line.startswith("{")]
+        return [event for event in events if event["event"] == name]
 
     def blobs(self) -> list[str]:
         root = self.home / "blobs"

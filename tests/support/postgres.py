@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from tests.support.ports import free_ports
 
 UNPRIVILEGED = 65534
 """PostgreSQL refuses to run as root: then it runs as nobody."""
+IDENTITY = (f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}")
 
 
 class PostgresServer:
@@ -31,10 +31,12 @@ class PostgresServer:
         assert spec.submodule_search_locations is not None
         self._binaries = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
         self._home = Path(tempfile.mkdtemp(prefix="postgres-"))
-        self._user: dict[str, Any] = {"cwd": self._home}
+        self._as_user: tuple[str, ...] = ()
         if os.geteuid() == 0:
             os.chown(self._home, UNPRIVILEGED, UNPRIVILEGED)
-            self._user |= {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
+            # A program changes the user, not `subprocess`, which would fork this process with all
+            # its threads: gRPC's own have crashed the fork.
+            self._as_user = ("setpriv", *IDENTITY, "--clear-groups")
         (self._port,) = free_ports(1)
         self._names = count()
         self._run("initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--no-sync")
@@ -71,5 +73,5 @@ class PostgresServer:
         self._run("pg_ctl", "stop", "--pgdata=data", "--mode=immediate")
 
     def _run(self, binary: str, *arguments: str) -> None:
-        command = [str(self._binaries / binary), *arguments]
-        subprocess.run(command, **self._user, check=True, stdout=subprocess.DEVNULL)
+        command = [*self._as_user, str(self._binaries / binary), *arguments]
+        subprocess.run(command, cwd=self._home, check=True, stdout=subprocess.DEVNULL)
