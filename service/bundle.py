@@ -1,6 +1,7 @@
 """The serving bundle, which may appear or change while the gateway runs."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from identity import BundleError, PromptTokenizer, ServingBundle
 from service.errors import UnavailableError
 
 log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+"""A bundle that is replaced is noticed so much later: the thread that looks, since the file system
+may be a slow one, costs a drawing half a millisecond.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class BundleSource:
         self._directory = directory
         self._bundle: Bundle | None = None
         self._version: tuple[int, int] | None = None
+        self._found: Bundle | None = None
+        self._looked = 0.0
 
     async def get(self) -> Bundle:
         """The bundle of this moment.
@@ -49,7 +57,10 @@ class BundleSource:
 
     async def find(self) -> Bundle | None:
         """The bundle of this moment, if there is one."""
-        return await asyncio.to_thread(self._read)
+        if self._found is None or time.monotonic() > self._looked + LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._found = await asyncio.to_thread(self._read)
+        return self._found
 
     def _read(self) -> Bundle | None:
         try:

@@ -86,8 +86,7 @@ class Database:
         """
         with timed(self._seconds, "read", UnavailableError), _told_as_unavailable():
             if self._prompt is not None:
-                with self._prompt.connect() as connection:
-                    yield connection
+                yield self._prompt.connection()
             else:
                 async with self._alone.connect() as connection:
                     yield connection

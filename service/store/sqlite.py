@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -79,7 +78,7 @@ def _roll_back(connection: Any, _record: object, _error: object) -> None:
 
 
 class Reader:
-    """Reads from a file."""
+    """Reads from a file, by one connection: to take another for each read costs twice the read."""
 
     def __init__(self, url: URL) -> None:
         self._engine = create_engine(
@@ -87,18 +86,20 @@ class Reader:
             connect_args={"timeout": READ_SECONDS},
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
-            max_overflow=-1,  # to wait for a connection would stop the event loop
         )
         event.listen(self._engine, "connect", _only_read)
+        self._connection: Connection | None = None
 
-    @contextmanager
-    def connect(self) -> Iterator[AsyncConnection]:
-        """A connection for statements that only read."""
-        with self._engine.connect() as connection:
-            yield cast(AsyncConnection, _Prompt(connection))
+    def connection(self) -> AsyncConnection:
+        """The connection, for statements that only read."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return cast(AsyncConnection, _Prompt(self._connection))
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes the connection."""
+        if self._connection is not None:
+            self._connection.close()
         self._engine.dispose()
 
 
