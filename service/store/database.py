@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from sqlalchemy import URL, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -25,6 +25,8 @@ BUSY_SECONDS = 10
 CONNECT_SECONDS = 5
 POOL_SIZE, POOL_SECONDS = 15, 10
 """Connections of a gateway, and how long one waits for its turn."""
+FAULTS = (InterfaceError, InternalError, OperationalError, PoolTimeoutError, OSError)
+"""Of the database or the way to it. Internal is, to asyncpg, a connection cut between two rows."""
 OUTAGES = ("08", "25", "28", "3D", "40", "53", "57", "58")
 """Classes of SQLSTATE that no statement is to blame for: connection, read-only standby, password,
 database, conflict, resources, shutdown, system.
@@ -123,7 +125,7 @@ def _told_as_unavailable() -> Iterator[None]:
 
 def _is_outage(error: Exception) -> bool:
     """Whether the database is at fault, not the statement."""
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError):
+    if isinstance(error, FAULTS):
         return True
     state = getattr(getattr(error, "orig", error), "sqlstate", None)  # asyncpg's, perhaps wrapped
     return state is not None and state[:2] in OUTAGES

@@ -6,12 +6,14 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, delete, event, update
+from sqlalchemy.exc import InternalError
 from structlog.testing import capture_logs
 
 from service.caller import DEFAULT_TENANT
@@ -222,6 +224,17 @@ async def test_an_outage_is_told_and_passes(postgres: PostgresServer) -> None:
             await database.beat()
     assert [entry["event"] for entry in logs] == ["database_failed"] * 2
     await database.beat()
+    await database.close()
+
+
+async def test_a_connection_that_is_cut_between_two_rows_is_an_outage(tmp_path: Path) -> None:
+    """asyncpg then says that it is out of step with the server, now and then."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/likeness.db")
+    await database.migrate()
+    cut = InternalError("INSERT", {}, asyncpg.InternalClientError("unexpected state"))
+    with capture_logs(), pytest.raises(UnavailableError):
+        async with database.write():
+            raise cut
     await database.close()
 
 
