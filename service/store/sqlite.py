@@ -97,9 +97,10 @@ class Reader:
         return cast(AsyncConnection, _Prompt(self._connection))
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connection; who reads afterwards opens another."""
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
         self._engine.dispose()
 
 

@@ -59,8 +59,9 @@ async def test_the_face_that_was_learned_is_the_face_that_is_drawn(
 
 
 async def test_two_identities_and_plain_words_share_the_sampler(client: LikenessClient) -> None:
-    await train(client, png(source_image(5)), "bea")
-    await train(client, png(source_image(6)), "cid")
+    await asyncio.gather(
+        train(client, png(source_image(5)), "bea"), train(client, png(source_image(6)), "cid")
+    )
     alone = await draw(client, "a photo of the face of <bea>")
     together = await asyncio.gather(
         draw(client, "a photo of the face of <bea>"),
