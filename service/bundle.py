@@ -38,9 +38,7 @@ class BundleSource:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._bundle: Bundle | None = None
-        self._version: tuple[int, int] | None = None
-        self._found: Bundle | None = None
+        self._known: tuple[Bundle, tuple[int, int]] | None = None
         self._looked = 0.0
 
     async def get(self) -> Bundle:
@@ -57,26 +55,28 @@ class BundleSource:
 
     async def find(self) -> Bundle | None:
         """The bundle of this moment, if there is one."""
-        if self._found is None or time.monotonic() > self._looked + LOOK_SECONDS:
+        if self._known is None or time.monotonic() > self._looked + LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._found = await asyncio.to_thread(self._read)
-        return self._found
+            self._known = await asyncio.to_thread(self._read)
+        return self._known[0] if self._known is not None else None
 
-    def _read(self) -> Bundle | None:
+    def _read(self) -> tuple[Bundle, tuple[int, int]] | None:
+        """The bundle and its file's version."""
+        known = self._known
         try:
             status = (self._directory / "bundle.json").stat()
             version = (status.st_mtime_ns, status.st_ino)
-            if self._bundle is None or version != self._version:
-                description = ServingBundle.load(self._directory)
-                self._bundle = Bundle(
-                    description,
-                    description.tokenizer(self._directory),
-                    np.load(self._directory / "token_embeddings.npy", mmap_mode="r"),
-                )
-                self._version = version
+            if known is not None and known[1] == version:
+                return known
+            description = ServingBundle.load(self._directory)
+            bundle = Bundle(
+                description,
+                description.tokenizer(self._directory),
+                np.load(self._directory / "token_embeddings.npy", mmap_mode="r"),
+            )
         except FileNotFoundError:
             return None
         except BundleError:
             log.warning("bundle_unreadable")
             return None
-        return self._bundle
+        return bundle, version

@@ -14,7 +14,6 @@ from tests.support.ports import free_ports
 
 UNPRIVILEGED = 65534
 """PostgreSQL refuses to run as root: then it runs as nobody."""
-IDENTITY = (f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}")
 
 
 class PostgresServer:
@@ -36,7 +35,8 @@ class PostgresServer:
             os.chown(self._home, UNPRIVILEGED, UNPRIVILEGED)
             # A program changes the user, not `subprocess`, which would fork this process with all
             # its threads: gRPC's own have crashed the fork.
-            self._as_user = ("setpriv", *IDENTITY, "--clear-groups")
+            user, group = f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}"
+            self._as_user = ("setpriv", user, group, "--clear-groups")
         (self._port,) = free_ports(1)
         self._names = count()
         self._run("initdb", "--pgdata=data", "--username=postgres", "--auth=trust", "--no-sync")
