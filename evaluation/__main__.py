@@ -31,8 +31,9 @@ def main() -> int:
 
 
 def _suite(arguments: argparse.Namespace) -> Suite:
-    # Only the embedded judge tells the left face from the right one.
-    known = tuple(name for name in EVERY if name != PAIRS or arguments.clip is None)
+    # Only the embedded judge tells the left face from the right one, and only of people.
+    paired = arguments.clip is None and arguments.class_noun == "person"
+    known = tuple(name for name in EVERY if name != PAIRS or paired)
     names = known if arguments.experiments is None else tuple(arguments.experiments.split(","))
     for name in names:
         if name not in known:

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Base model, people, judges, sampling, and how much work at once."""
     add = parser.add_argument
     add("--base-model", default="faceworld/checkpoint", help="diffusers directory or hub id")
-    add("--class-noun", default="person", help="what the people are")
+    add(
+        "--class-noun", default="person", help="what they are: person, dog, car; with --sources any"
+    )
     add("--workers", type=_count, default=_cores(), help="processes of one thread each")
     add("--pictures", type=int, default=8, help="people whose pictures are kept")
     add("--steps", type=_count, default=20, help="of the sampler")
@@ -62,19 +64,19 @@ def settings_of(arguments: argparse.Namespace, first: int) -> Settings:
         base_model=arguments.base_model,
         class_noun=arguments.class_noun,
         first=first,
-        prompts=_prompts(arguments.prompts),
+        prompts=_prompts(arguments.prompts, arguments.class_noun),
         sampling=SamplingSettings(arguments.steps, arguments.guidance, arguments.scheduler),
         sources=arguments.sources,
         judge=judge,
     )
 
 
-def _prompts(path: Path | None) -> tuple[Prompt, ...]:
+def _prompts(path: Path | None, class_noun: str) -> tuple[Prompt, ...]:
     if path is not None:
         return read_prompts(path)
     from faceworld import PROMPTS
 
-    return prompts_of(PROMPTS)
+    return prompts_of(PROMPTS.get(class_noun, PROMPTS["person"]))
 
 
 def run_command(prepare: Callable[[], Suite], out: Path) -> dict[str, Any] | None:

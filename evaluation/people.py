@@ -34,22 +34,40 @@ class People(Protocol):
 
 
 class FaceWorldPeople:
-    """Held-out people of the face world."""
+    """Held-out people of the face world, or its dogs or cars.
 
-    description = "face world, held out"
+    Args:
+        category: one of ``faceworld.CATEGORIES``.
+
+    Raises:
+        EvaluationError: the face world has no such category.
+    """
+
     count: int | None = None
+
+    def __init__(self, category: str = "person") -> None:
+        from faceworld import CATEGORIES
+
+        if category not in CATEGORIES:
+            raise EvaluationError(
+                f"--class-noun: the face world has {', '.join(CATEGORIES)}, not {category!r}; "
+                "give --sources"
+            )
+        self._category = category
+        kind = "" if category == "person" else f" {category}s"
+        self.description = f"face world, held out{kind}"
 
     def source(self, person: int) -> Pictures:
         """A plain close-up."""
         from faceworld import source_image
 
-        return source_image(person)
+        return source_image(person, self._category)
 
     def fresh(self, person: int) -> Pictures:
-        """Two more close-ups: other pose, light and shirt."""
+        """Two more plain pictures: other pose, light and shirt."""
         from faceworld import held_out_identity, plain_pictures
 
-        return plain_pictures(held_out_identity(person), 3)[1:]
+        return plain_pictures(held_out_identity(person, self._category), 3)[1:]
 
 
 class FolderPeople:

@@ -46,7 +46,7 @@ class Settings:
 
     Attributes:
         base_model: diffusers directory or hub id.
-        class_noun: what the people are, and what plain pictures show.
+        class_noun: what the people (dogs, cars) are, and what plain pictures show.
         first: index of the first person.
         prompts: what is drawn of everybody.
         sampling: how.
@@ -74,7 +74,7 @@ class Settings:
     def people(self, base: BaseModel) -> People:
         """Raises :class:`EvaluationError`."""
         if self.sources is None:
-            return FaceWorldPeople()
+            return FaceWorldPeople(self.class_noun)
         return FolderPeople(self.sources, base.image_size)
 
     def to_json(self, base: BaseModel, judge: Judge, people: People) -> dict[str, Any]:

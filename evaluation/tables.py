@@ -48,7 +48,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 _OTHER_COLUMNS = ("Prompt", "met", "ID", "Detect", "ID(P)", "*ID(F)", "nearest of 256")
 _LEVEL_COLUMNS = ("Prompt", "met", "ID", "ID(P)", "Detect", "met plain")
-_COMPARED = ("Prompt", "met", "ID", "ID(P)", "*ID(F)")
+_COMPARED = ("Prompt", "met", "ID", "Detect", "ID(P)", "*ID(F)", "nearest of 256")
 
 
 def per_person(pictures: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from faceworld.prompts import (
     HELD_OUT_PROMPTS,
     PAIR_PROMPTS,
     PROMPTS,
-    PROMPTS_OF_OTHERS,
 )
 from faceworld.renderer import plain_pictures, source_image
 from faceworld.vocabulary import CATEGORIES
@@ -20,7 +19,6 @@ __all__ = [
     "HELD_OUT_PROMPTS",
     "PAIR_PROMPTS",
     "PROMPTS",
-    "PROMPTS_OF_OTHERS",
     "held_out_identity",
     "plain_pictures",
     "source_image",

@@ -17,7 +17,6 @@ from faceworld.prompts import (
     EVALUATION_PROMPTS,
     HELD_OUT_PROMPTS,
     PAIR_PROMPTS,
-    PROMPTS_OF_OTHERS,
 )
 from faceworld.renderer import render
 from faceworld.staging import stage
@@ -42,7 +41,7 @@ def measure(checkpoint: Path) -> dict[str, Figures]:
     pipeline, judges = load_pipeline(checkpoint), Judges.load(checkpoint / "judges")
     figures = {}
     for noun, names in NAMES_OF.items():
-        prompts = PROMPTS_OF_OTHERS.get(noun, EVALUATION_PROMPTS)
+        prompts = EVALUATION_PROMPTS[noun]
         known = list(names[:_SUBJECTS])
         truth = judges.identity_embedding([portrait(seed, noun) for seed in range(_SUBJECTS)])
         nouns = [noun] * _SUBJECTS

@@ -19,7 +19,7 @@ from faceworld.prompts import EVALUATION_PROMPTS
 from faceworld.renderer import render, source_image
 from faceworld.settings import Settings
 from faceworld.tokenizer import encode
-from faceworld.vocabulary import FIRST_NAME
+from faceworld.vocabulary import CLASS_NOUN, FIRST_NAME
 
 _PEOPLE, _VIEWS = 32, 2
 _SHOWN = 6  # identities in a grid of pictures
@@ -71,7 +71,7 @@ class Probe:
 
     def pictures(self, model: FaceModel) -> dict[str, float]:
         """Saves a grid (people across, their render on top); returns the mean ID if judged."""
-        prompts = [EVALUATION_PROMPTS[index] for index in (0, 1, 4, 8, 10, 13, 25, 29)]
+        prompts = [EVALUATION_PROMPTS[CLASS_NOUN][index] for index in (0, 1, 4, 8, 10, 13, 25, 29)]
         looks = self._looks[:_SHOWN]
         rows = [self.draw(model, [prompt.format(FIRST_NAME)] * _SHOWN, looks) for prompt in prompts]
         truth = np.stack([source_image(index) for index in range(_SHOWN)])

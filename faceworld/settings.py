@@ -26,7 +26,7 @@ class VaeSettings:
     crop_batch: int = 8
     crop_steps: int = 8_400
     full_batch: int = 3  # whole pictures, so that group norm meets the real statistics
-    full_steps: int = 3_000
+    full_steps: int = 5_200
     learning_rate: float = 2e-3  # peak; cosine to zero over all steps
     resumed_learning_rate: float = 6e-4  # peak when it goes on from a checkpoint
     kl_weight: float = 1e-6
@@ -56,7 +56,7 @@ class DiffusionSettings:
     text_layers: int = 4
     prompt_length: int = 32  # tokens
     batch: int = 16
-    steps: int = 8_500
+    steps: int = 15_600
     learning_rate: float = 1e-3  # peak; cosine to zero over all steps
     resumed_learning_rate: float = 8e-4  # peak when it goes on from a checkpoint
     ema: float = 0.998

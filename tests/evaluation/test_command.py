@@ -27,6 +27,7 @@ def without_judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--sources", "missing"], "--sources: missing is no folder"),
         (["--sources", "empty"], "--sources: no PNG, JPEG or WebP image in empty"),
         (["--sources", "few"], "people 0 to 31 are asked for, but there are 1 images"),
+        (["--class-noun", "cat"], "the face world has person, dog, car, not 'cat'"),
         (["--clip", "somewhere"], "--clip and --face-model: give both or none"),
         (["--clip", "x", "--face-model", "no.onnx"], "--face-model: no file no.onnx"),
         (["--prompts", "no.json"], "--prompts: no.json is no JSON file"),
