@@ -32,8 +32,8 @@ RANDOM_SEEDS = 2**32
 
 DEFAULT_INIT_STRENGTH = 0.8
 
-RANKS = {pb.PRIORITY_LOW: -1, pb.PRIORITY_HIGH: 1}
-"""The sampler's numbers; all other priorities are 0."""
+RANKS: dict[int, int] = {pb.PRIORITY_LOW: -1, pb.PRIORITY_NORMAL: 0, pb.PRIORITY_HIGH: 1}
+"""The sampler's numbers."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class Planner:
             UnavailableError: see there.
         """
         bundle = await self._bundles.find()
-        violations = spec_violations(spec, bundle, self._ceiling(tenant))
+        ceiling = self._ceiling(tenant)
+        violations = spec_violations(spec, bundle, ceiling)
         if not violations:
             bundle = bundle or await self._bundles.get()
         init_image = await self._init_image(spec, bundle, violations)
@@ -119,7 +120,7 @@ class Planner:
             init_strength=start.strength if start.HasField("strength") else DEFAULT_INIT_STRENGTH,
             preview_every=preview_every,
             tenant=tenant,
-            priority=RANKS.get(spec.priority, 0),
+            priority=RANKS[spec.priority or min(pb.PRIORITY_NORMAL, ceiling)],
         )
         others = (
             replace(first, **_of_prompt(prompt, tokens, bundle))
