@@ -105,7 +105,7 @@ def _answers(
     engine: Engine, arrivals: Sequence[float], steps: int, rows: int, again: int = 0
 ) -> Iterator[tuple[float, float]]:
     """When each request comes and is answered, in the order of the latter."""
-    turns, size, ranks = FairTurns(), _knowing(engine), itertools.count()
+    turns, size, ranks = FairTurns(engine.max_rows), _knowing(engine), itertools.count()
     coming = list(arrivals)
     heapq.heapify(coming)
     pictures: list[_Picture] = []

@@ -77,7 +77,8 @@ class Sampler:
         )
         self._vae = Vae(bundle, engine)
         self._judge = Judge(bundle, engine)
-        self._turns, self._pace, self._assemble = FairTurns(), Pace(), Assembler()
+        self._turns = FairTurns(bundle.max_rows)
+        self._pace, self._assemble = Pace(), Assembler()
         self._batch_size = BatchSize(bundle.max_rows)
         self._jobs: list[Job] = []
         self._arrivals = itertools.count()

@@ -1,16 +1,16 @@
 """Who takes the next step: priorities first, then tenants in fair turns. Pure; no clock, no I/O.
 
-Tenants share the rows of the batches by deficit round-robin (Shreedhar and Varghese 1995). A tenant
-that asks for less than its share leaves the rest to the others, and saves nothing up while it is
-away. Within a tenant the pictures go by their rank.
+Within a priority the tenant that has had least goes next, and equals take turns. All pictures of a
+step have one shape, that of this tenant's first. Where there is room for more rows than are due,
+tenants overdraw and pay it back: surplus round-robin (Adiseshu, Parulkar and Varghese 1996), the
+deficit round-robin that allows for it. A tenant that asks for less than its share leaves the rest
+to the others, and saves nothing up. Within a tenant the pictures go by their rank.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 from typing import Protocol, TypeVar
-
-QUANTUM = 2
-"""Rows by which a tenant's credit grows in each turn: those of one guided picture."""
 
 
 class Waiting(Protocol):
@@ -51,82 +51,82 @@ W = TypeVar("W", bound=Waiting)
 
 
 class FairTurns:
-    """Chooses the batch of each step, and remembers whose turn is next."""
+    """Chooses the batch of each step, and remembers who has had more than others.
 
-    def __init__(self) -> None:
-        # Tenants with work, the next one first, and the rows that each may still take.
-        self._credit: dict[str, int] = {}
-        self._shapes: dict[Hashable, None] = {}  # the one that waits longest stands first
+    Args:
+        most: rows that a step may have. Nobody pays back more: what no other could use is free.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # By priority the tenants with work, and how many rows each is ahead of the last of them; of
+        # equals, the one that has waited longest stands first.
+        self._ahead: dict[int, dict[str, int]] = {}
 
     def choose(self, claims: Sequence[C], limit: Callable[[Hashable, int], int]) -> list[C]:
         """The claims of the next step.
 
         ``limit`` tells how many rows it may have, by the claims' shape and all rows they have.
-        Nobody starves: if claims of different shapes have the highest priority, the shapes take
-        turns, and a step is filled up with lower priorities of the same shape.
+        Nobody of the highest priority starves; lower ones fill a step up.
         """
         self._look_at(claims)
         if not claims:
             return []
-        first = max(claim.priority for claim in claims)
-        leading = {claim.shape for claim in claims if claim.priority == first}
-        shape = next(each for each in self._shapes if each in leading)
-        self._shapes[shape] = self._shapes.pop(shape)
-        fitting = [claim for claim in claims if claim.shape == shape]
+        first = max(self._ahead)
+        tenant = min(self._ahead[first], key=self._ahead[first].__getitem__)
+        own = (claim for claim in claims if (claim.priority, claim.tenant) == (first, tenant))
+        shape = min(own, key=lambda claim: claim.rank).shape
         chosen: list[C] = []
-        room = limit(shape, sum(claim.rows for claim in fitting))
-        for priority in sorted({claim.priority for claim in fitting}, reverse=True):
-            taken = self._take_turns([c for c in fitting if c.priority == priority], room)
+        room = limit(shape, sum(claim.rows for claim in claims if claim.shape == shape))
+        for priority, ahead in sorted(self._ahead.items(), reverse=True):
+            asking = [claim for claim in claims if claim.priority == priority]
+            taken = _take_turns(asking, ahead, shape, room)
             chosen += taken
             room -= sum(claim.rows for claim in taken)
+            waiting = Counter(each.tenant for each in asking)
+            self._settle(ahead, waiting - Counter(each.tenant for each in taken))
         return chosen
 
     def _look_at(self, claims: Iterable[Claim]) -> None:
-        tenants = dict.fromkeys(claim.tenant for claim in claims)
-        shapes = dict.fromkeys(claim.shape for claim in claims)
-        kept = {tenant: credit for tenant, credit in self._credit.items() if tenant in tenants}
-        self._credit = kept | {tenant: QUANTUM for tenant in tenants if tenant not in kept}
-        self._shapes = {shape: None for shape in self._shapes if shape in shapes} | shapes
+        present: dict[int, dict[str, int]] = defaultdict(dict)
+        for claim in claims:
+            present[claim.priority][claim.tenant] = 0
+        for priority, newcomers in present.items():
+            known = self._ahead.get(priority, {})
+            stayed = {tenant: rows for tenant, rows in known.items() if tenant in newcomers}
+            present[priority] = stayed | {each: 0 for each in newcomers if each not in stayed}
+        self._ahead = dict(present)
 
-    def _take_turns(self, claims: Sequence[C], room: int) -> list[C]:
-        queues: dict[str, list[C]] = defaultdict(list)
-        for claim in sorted(claims, key=lambda claim: claim.rank):
-            queues[claim.tenant].append(claim)
-        taken: list[C] = []
-        while queues and room:
-            tenant = next(each for each in self._credit if each in queues)
-            queue = queues[tenant]
-            fitting = next((claim for claim in queue if claim.rows <= room), None)
-            if fitting is None:
-                return taken + self._fill(queues, room)
-            if fitting.rows > self._credit[tenant]:
-                self._end_turn(tenant, self._credit[tenant])
-                continue
-            queue.remove(fitting)
-            taken.append(fitting)
-            room -= fitting.rows
-            self._credit[tenant] -= fitting.rows
-            if not queue:
-                del queues[tenant]
-                self._end_turn(tenant, left=0)
-        return taken
+    def _settle(self, ahead: dict[str, int], waiting: Iterable[str]) -> None:
+        """Counts anew from the last of those who still wait for something; who does not has had all
+        that it asked for, and is owed nothing."""
+        last = min((ahead[tenant] for tenant in waiting), default=max(ahead.values()))
+        for tenant, rows in ahead.items():
+            ahead[tenant] = min(max(rows - last, 0), self._most)
 
-    def _fill(self, queues: Mapping[str, Sequence[C]], room: int) -> list[C]:
-        """A claim for room that is too narrow for the tenant whose turn it is, and stays.
 
-        Owed from the next turn, within bounds: nobody pays long for rows that no other wanted.
-        """
-        for tenant in [each for each in self._credit if each in queues]:
-            for claim in queues[tenant]:
-                if claim.rows <= room:
-                    self._credit[tenant] = max(self._credit[tenant] - claim.rows, -QUANTUM)
-                    return [claim]
-        return []
-
-    def _end_turn(self, tenant: str, left: int) -> None:
-        """Sends a tenant to the end, with what is left to it and the next turn's quantum."""
-        del self._credit[tenant]
-        self._credit[tenant] = left + QUANTUM
+def _take_turns(claims: Iterable[C], ahead: dict[str, int], shape: Hashable, room: int) -> list[C]:
+    """Those of these claims that go with a step; ``ahead`` grows by the rows that were due."""
+    queues: dict[str, list[C]] = defaultdict(list)
+    for claim in sorted(claims, key=lambda claim: claim.rank):
+        queues[claim.tenant].append(claim)
+    fitting = {t: [each for each in queue if each.shape == shape] for t, queue in queues.items()}
+    due = {tenant: fitting.pop(tenant) for tenant, q in queues.items() if q[0].shape == shape}
+    taken: list[C] = []
+    # One that is too wide for what is left of the room holds up its tenant's, whose turn is next.
+    while turns := [t for t in ahead if due.get(t) and due[t][0].rows <= room]:
+        tenant = min(turns, key=ahead.__getitem__)
+        claim = due[tenant].pop(0)
+        taken.append(claim)
+        room -= claim.rows
+        ahead[tenant] = ahead.pop(tenant) + claim.rows
+    # What is left is free for tenants whose first picture has another shape: had they to pay, it
+    # would wait for as long as others of theirs fill up steps like this one.
+    for claim in sorted(chain(*fitting.values()), key=lambda each: (ahead[each.tenant], each.rank)):
+        if claim.rows <= room:
+            taken.append(claim)
+            room -= claim.rows
+    return taken
 
 
 def in_turns(waiting: Iterable[W]) -> list[W]:
