@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from basemodel import load as load_base_model
-from benchmarks.machine import gemm_flops
+from benchmarks.machine import gemm_flops, has_bfloat16
 from benchmarks.tables import Row, Table
 from benchmarks.triton_counts import Counts
 from export.graphs import graphs
@@ -67,7 +67,12 @@ def engine_alone(checkpoint: Path, bundle: Path, looped: Counts, in_process: flo
                 "share of the float32 peak that the U-Net reaches in the loaded loop",
                 f"{reached / peak:.0%}",
             ),
-            Row("share of the bfloat16 peak", f"{reached / half_peak:.0%}"),
+            Row(
+                "share of the bfloat16 peak",
+                f"{reached / half_peak:.0%}"
+                if has_bfloat16()
+                else f"no bf16 instructions here ({half_peak / 1e9:.1f} GFLOP/s emulated)",
+            ),
             Row("a row in the loop", f"{1000 * row:.2f} ms"),
             Row("of it the U-Net's process", f"{1000 * inside:.2f} ms"),
             Row("a row with the engine in the loop's own process", f"{1000 * in_process:.2f} ms"),

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+
 from benchmarks.requests import Tensors
 from export.runtimes import load
 from identity import ServingBundle
@@ -54,6 +56,7 @@ class Silent:
 
 async def row_seconds(bundle: Path, requests: list[Tensors], rounds: int) -> float:
     """Mean time of a row in the steps of requests that are drawn together."""
+    torch.set_num_threads(1)  # as in Triton's process: the cores are the engines'
     description = ServingBundle.load(bundle)
     tables = Tables.load(bundle)
     engine = ThreadedEngine(bundle, description.engine)

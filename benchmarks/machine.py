@@ -10,16 +10,17 @@ from pathlib import Path
 import torch
 
 PACKAGES = ("torch", "diffusers", "openvino", "nvidia-pytriton", "numpy")
+BFLOAT16 = ("avx512_bf16", "amx_bf16")
+"""Flags of processors that multiply bfloat16."""
 GEMM_SIDE = 1024
 GEMM_SECONDS = 0.5
 
 
 def description() -> str:
     """Processor, cores, memory and versions, in one sentence each."""
-    processors = Path("/proc/cpuinfo").read_text()
-    model = re.search(r"model name\s*: (.*)", processors)
-    flags = set((re.search(r"flags\s*: (.*)", processors) or [""])[0].split())
-    wide = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags]
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    flags = _flags()
+    wide = [flag for flag in ("avx2", "avx512f", *BFLOAT16) if flag in flags]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
@@ -27,6 +28,16 @@ def description() -> str:
         f"{memory:.0f} GiB; Python {platform.python_version()}, {packages}; "
         "Triton 2.51 from nvidia-pytriton. No GPU."
     )
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; else it is emulated."""
+    return not _flags().isdisjoint(BFLOAT16)
+
+
+def _flags() -> set[str]:
+    flags = re.search(r"flags\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return set(flags[1].split()) if flags else set()
 
 
 def cores() -> int:

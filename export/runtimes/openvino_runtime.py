@@ -1,6 +1,7 @@
 """OpenVINO on the CPU."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from export.runtimes import Array
 
 PAIR = 2
 """Rows that run at the same time and share the threads, as a guided picture's do."""
+SIZES = 4
+"""Sizes of row whose graphs are kept, those in latest use: each has its own working memory."""
+
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
+"""Of a row's inputs, by name."""
 
 
 class OpenVinoRuntime:
@@ -28,28 +34,25 @@ class OpenVinoRuntime:
     def __init__(self, path: Path, threads: int) -> None:
         self._core, self._threads = openvino.Core(), threads
         self._model = self._core.read_model(path)
-        self._queues: dict[tuple[Any, ...], dict[int, openvino.AsyncInferQueue]] = {}
+        self._queues = lru_cache(SIZES)(self._compiled)
 
     def __call__(self, inputs: Mapping[str, Array]) -> Array:
-        """See :class:`export.runtimes.Runtime`. The first call of a size of row compiles it."""
+        """See :class:`export.runtimes.Runtime`. A size of row that is not kept is compiled."""
         rows = [
             {name: value[row : row + 1] for name, value in inputs.items()}
             for row in range(len(next(iter(inputs.values()))))
         ]
-        queues = self._compiled({name: value.shape for name, value in rows[0].items()})
+        queues = self._queues(tuple((name, value.shape) for name, value in sorted(rows[0].items())))
         paired = len(rows) // PAIR * PAIR
         return np.concatenate(
             _answers(queues[PAIR], rows[:paired]) + _answers(queues[1], rows[paired:])
         )
 
-    def _compiled(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[int, Any]:
+    def _compiled(self, shapes: Shapes) -> dict[int, openvino.AsyncInferQueue]:
         """Queues of a row alone and of two side by side, by that number."""
-        key = tuple(sorted(shapes.items()))
-        if key not in self._queues:
-            model = self._model.clone()
-            model.reshape(dict(shapes))
-            self._queues[key] = {streams: self._queue(model, streams) for streams in (1, PAIR)}
-        return self._queues[key]
+        model = self._model.clone()
+        model.reshape(dict(shapes))
+        return {streams: self._queue(model, streams) for streams in (1, PAIR)}
 
     def _queue(self, model: openvino.Model, streams: int) -> openvino.AsyncInferQueue:
         settings = {
