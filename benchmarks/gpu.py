@@ -22,6 +22,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import np_to_triton_dtype
 
 from benchmarks.requests import Requests, Tensors
+from export.manifest import PLAN, EngineManifest, EngineMismatchError
 from identity import BundleError, ServingBundle
 
 BATCHES = (1, 4, 8)
@@ -113,11 +114,34 @@ def gpu() -> dict[str, str]:
     }
 
 
-async def measure(triton: str, bundle: Path, steps: int, repeats: int) -> list[Row]:
-    """Draws ``repeats`` requests of each number of pictures, one after another."""
+def engine(bundle: Path) -> dict[str, object]:
+    """What the U-Net's engine was compiled by and for.
+
+    Raises:
+        EngineMismatchError: there is no engine for a GPU.
+    """
+    plan = next((bundle / "models/unet/1").glob(f"*{PLAN}"), None)
+    if plan is None:
+        raise EngineMismatchError(f"{bundle} holds no engine for a GPU: export it for one")
+    made = EngineManifest.load(plan)
+    return {
+        "library": made.library,
+        "version": made.version,
+        "capabilities": made.capabilities,
+        "precision": made.precision,
+    }
+
+
+async def measure(triton: str, bundle: Path, steps: int, repeats: int) -> tuple[str, list[Row]]:
+    """Draws ``repeats`` requests of each number of pictures, one after another.
+
+    Returns:
+        Triton's version, and a row for each number.
+    """
     requests = Requests(bundle, steps, GUIDANCE)
     rows = []
     async with InferenceServerClient(triton) as client:
+        version = (await client.get_server_metadata()).version
         for pictures in BATCHES:
             seeds = np.arange(pictures, dtype=np.int64)
             wanted = requests.of(identity=0, seed=0, seeds=seeds)
@@ -128,7 +152,7 @@ async def measure(triton: str, bundle: Path, steps: int, repeats: int) -> list[R
             more_calls, more_nanoseconds = await _engine(client)
             spent = (more_nanoseconds - nanoseconds) / 1e9
             rows.append(summarise(pictures, steps, seconds, more_calls - calls, spent))
-    return rows
+    return version, rows
 
 
 async def _draw(client: InferenceServerClient, tensors: Tensors) -> float:
@@ -165,14 +189,16 @@ def main(
     try:
         machine = gpu()
         description = ServingBundle.load(bundle)
-    except (BundleError, RuntimeError) as error:
+        made = engine(bundle)
+    except (BundleError, EngineMismatchError, RuntimeError) as error:
         typer.echo(f"gpu: {error}", err=True)
         raise typer.Exit(1) from None
-    rows = asyncio.run(measure(triton, bundle, steps, repeats))
+    version, rows = asyncio.run(measure(triton, bundle, steps, repeats))
     out.parent.mkdir(parents=True, exist_ok=True)
     figures = {
         "machine": machine,
-        "engine": description.engine,
+        "triton": version,
+        "engine": made,
         "base_model_digest": description.base_model_digest,
         "picture": [description.image_height, description.image_width],
         "rows": [asdict(row) for row in rows],

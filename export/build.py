@@ -19,7 +19,7 @@ from export.graphs import Graph, graphs
 from export.onnx_file import write_onnx
 from export.phases import RECORD as PHASE_RECORD
 from export.phases import Phase, Workshop, files_digest
-from export.precision import narrow
+from export.precision import narrow, precision_of
 from export.previews import LatentRgb, fit_latent_rgb
 from export.profiles import Profile, profiles
 from export.repository import add_engine, add_sampler
@@ -110,7 +110,7 @@ def write_graphs(
     """Writes every graph as ONNX; the files by name of the model.
 
     Args:
-        base_model: in float32, on the CPU; left in ``precision``.
+        base_model: in float32, on the CPU; its U-Net is left in ``precision``.
         workshop: where the files go.
         precision: of the U-Net.
         checker: the safety checker, if pictures are to be judged; stays in float32.
@@ -123,9 +123,10 @@ def write_graphs(
     files = {}
     for graph in _all_graphs(base_model, checker):
         own = checker.digest if checker and graph is checker.graph else ""
-        wanted = made_with(base_model.digest, Settings(precision=precision), own)
+        kept = precision_of(graph.name, precision)
+        wanted = made_with(base_model.digest, Settings(precision=kept), own)
         folder = workshop.run(
-            f"onnx-{precision}/{graph.name}",
+            f"onnx-{kept}/{graph.name}",
             wanted,
             partial(write_onnx, graph),
         )
@@ -147,7 +148,7 @@ def build(
     """Writes the bundle aside, then puts it in the place of ``out``.
 
     Args:
-        base_model: in float32, on the CPU; left in the settings' precision.
+        base_model: in float32, on the CPU; its U-Net is left in the settings' precision.
         out: directory of the bundle; an older bundle there is replaced.
         settings: what to export.
         workshop: where the phases leave what they make, on the disk of ``out``.
@@ -173,7 +174,7 @@ def build(
     takes = checker.takes if checker else None
     bundle = describe(base_model, settings.target, settings.max_rows, sizes, takes)
     add_sampler(made / "models")
-    _write_tables(base_model, made)
+    write_tables(base_model, made)
     latent_rgb = fit_latent_rgb(base_model, sizes)
     np.save(made / "latent_rgb.npy", latent_rgb.matrix)
     bundle.save(made)
@@ -202,7 +203,7 @@ def _compile(
         "graph": graph.name,
         "base_model_digest": base_model.digest,
         "onnx_digest": files_digest(onnx.parent),
-        "precision": str(settings.precision),
+        "precision": str(precision_of(graph.name, settings.precision)),
     }
     compilers: dict[Target, Callable[[Path], None]] = {
         Target.OPENVINO: lambda made: to_openvino(onnx, made),
@@ -248,7 +249,8 @@ def describe(
     )
 
 
-def _write_tables(base_model: BaseModel, directory: Path) -> None:
+def write_tables(base_model: BaseModel, directory: Path) -> None:
+    """Writes what gateway and sampler read beside the engines, but for the previews' colours."""
     (directory / "tokenizer.json").write_text(base_model.tokenizer_json)
     (directory / "scheduler.json").write_text(
         json.dumps(dict(base_model.scheduler_config), indent=2) + "\n"

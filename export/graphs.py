@@ -67,14 +67,15 @@ class StagedUNet(nn.Module):
 
     def __init__(self, unet: nn.Module) -> None:
         super().__init__()
-        self.unet = unet
+        self.unet: Any = unet
 
     def forward(self, sample: Tensor, timestep: Tensor, *prompt_embeds: Tensor) -> Tensor:
         """Noise ``[B, 4, h, w]`` of latents ``[B, 4, h, w]`` at timesteps ``[B]``.
 
         ``prompt_embeds``: for each stage ``[B, L, 2D]``, key and value features side by side.
+        Inputs and outputs are float32, whatever lies between.
         """
-        dtype = _dtype(self.unet)
+        dtype = self.unet.dtype
         conditioning = select_stage(prompt_embeds, timestep).to(dtype)
         predicted: Tensor = self.unet(sample.to(dtype), timestep, conditioning, return_dict=False)[
             0
@@ -93,14 +94,8 @@ class VaeEncoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """``[B, C, h, w]``, the posterior's mean times the scaling factor, of ``[B, 3, H, W]`` in
         [-1, 1]."""
-        mean: Tensor = self.vae.encode(image.to(_dtype(self.vae))).latent_dist.mean
-        return mean.float() * self.scaling_factor
-
-
-def _dtype(module: Any) -> torch.dtype:
-    """Type of a module's weights: inputs and outputs are float32, whatever lies between."""
-    dtype: torch.dtype = module.dtype
-    return dtype
+        mean: Tensor = self.vae.encode(image).latent_dist.mean
+        return mean * self.scaling_factor
 
 
 class VaeDecoder(nn.Module):
@@ -112,8 +107,8 @@ class VaeDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """``[B, 3, H, W]``, about [-1, 1]."""
-        image: Tensor = self.vae.decode(latents.to(_dtype(self.vae)), return_dict=False)[0]
-        return image.float()
+        image: Tensor = self.vae.decode(latents, return_dict=False)[0]
+        return image
 
 
 def graphs(base_model: BaseModel, stages: int) -> list[Graph]:

@@ -4,14 +4,12 @@
 text encoder         float32: it runs once a prompt, and likeness hangs on its features
 U-Net                half, but norms in float32, and the attention's scores and softmax
                      too where the checkpoint says ``upcast_attention`` (SD 2.1 does)
-VAE                  float32 where the checkpoint says ``force_upcast``, else half,
-                     norms in float32
+VAE                  float32: it runs once a picture, and SD's may overflow in float16
 ==================== ====================================================================
 """
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from basemodel import BaseModel, SplitCrossAttention, install_cross_attention
@@ -61,8 +59,13 @@ class WideSelfAttention:
         return result
 
 
+def precision_of(graph: str, precision: Precision) -> Precision:
+    """What a graph is in, by its name, where the U-Net is in ``precision``."""
+    return precision if graph == "unet" else Precision.FP32
+
+
 def narrow(base_model: BaseModel, precision: Precision) -> None:
-    """Brings U-Net and VAE to ``precision`` in place; see the table above."""
+    """Brings the U-Net to ``precision`` in place; see the table above."""
     if base_model.dtype == precision.dtype:
         return
     unet: Any = base_model.unet
@@ -71,14 +74,8 @@ def narrow(base_model: BaseModel, precision: Precision) -> None:
             if name.endswith("attn1"):
                 module.set_processor(WideSelfAttention())
         install_cross_attention(unet, WideCrossAttention())
-    _narrow(unet, precision.dtype)
-    if not base_model.vae.config.force_upcast:
-        _narrow(base_model.vae, precision.dtype)
-
-
-def _narrow(module: nn.Module, dtype: torch.dtype) -> None:
-    module.to(dtype)
-    for parent in list(module.modules()):
+    unet.to(precision.dtype)
+    for parent in list(unet.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.GroupNorm | nn.LayerNorm):
                 setattr(parent, name, WideNorm(child))

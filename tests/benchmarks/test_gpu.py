@@ -1,14 +1,19 @@
-"""The GPU benchmark's arithmetic, and what it says where there is no GPU."""
+"""The GPU benchmark's arithmetic, its way through a real server, and what it says without a GPU."""
 
 import io
+import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from rich.console import Console
 
-from benchmarks.gpu import summarise, table
+from benchmarks.gpu import engine, main, summarise, table
+from deploy.triton import TritonServer
+from export.manifest import EngineManifest, EngineMismatchError
 
 
 def test_figures_follow_from_the_times() -> None:
@@ -28,6 +33,37 @@ def test_table_shows_a_row_for_each_size() -> None:
     Console(width=120, file=text).print(table(rows))
     assert "0.500" in text.getvalue()
     assert "38.00" in text.getvalue()
+
+
+def test_measures_a_server_and_says_what_ran(
+    triton: TritonServer, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's engines are for a CPU; the bundle says that they are for a GPU."""
+    said = tmp_path / "bundle"
+    shutil.copytree(bundle, said, ignore=shutil.ignore_patterns("models"))
+    plan = said / "models/unet/1/model.plan"
+    plan.parent.mkdir(parents=True)
+    plan.touch()
+    EngineManifest("unet", "", "", "tensorrt", "11.2.1", ["8.9"], "fp16", [], 1.0).save(plan)
+    monkeypatch.setattr("benchmarks.gpu.gpu", lambda: {"gpu": "none", "capability": "8.9"})
+    out = tmp_path / "out/gpu.json"
+    main(bundle=said, triton=triton.grpc_address, steps=2, repeats=2, out=out)
+    figures = json.loads(out.read_text())
+    assert figures["triton"].startswith("2.")
+    assert figures["engine"] == {
+        "library": "tensorrt",
+        "version": "11.2.1",
+        "capabilities": ["8.9"],
+        "precision": "fp16",
+    }
+    assert [(row["pictures"], row["steps"]) for row in figures["rows"]] == [(1, 2), (4, 2), (8, 2)]
+    for row in figures["rows"]:
+        assert 0 < row["engine_milliseconds"] < 1000 * row["median_seconds"]
+
+
+def test_a_bundle_for_cpus_is_refused(bundle: Path) -> None:
+    with pytest.raises(EngineMismatchError, match="holds no engine for a GPU"):
+        engine(bundle)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

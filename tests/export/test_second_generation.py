@@ -2,18 +2,26 @@
 predicts."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
 from basemodel import load, text_features, token_embeddings
-from export.graphs import graphs
+from export.build import describe, write_tables
+from export.graphs import Graph, graphs
+from export.runtimes import Array, Runtime
+from export.sizes import PictureSizes
 from identity import STAGES
+from sampler.settings import SamplerSettings
+from tests.sampler.conftest import Studio
 from tests.support.random_checkpoint import write_random_checkpoint
 
 CONFIGS = Path(__file__).parent / "configs"
+LEVELS = 1  # uint8 levels by which a picture may differ from diffusers' own
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +52,43 @@ def test_unet_of_equal_keys_and_values_is_diffusers_own(checkpoint: Path) -> Non
 
 def test_predicts_velocity(checkpoint: Path) -> None:
     assert load(checkpoint).schedule.prediction == "v_prediction"
+
+
+def in_pytorch(graph: Graph) -> Runtime:
+    """A graph as it is before its export."""
+
+    def run(inputs: Mapping[str, Array]) -> Array:
+        with torch.no_grad():
+            answer = graph.module(*(torch.from_numpy(inputs[name]) for name in graph.inputs))
+        return np.asarray(answer)
+
+    return run
+
+
+async def test_draws_what_diffusers_draws(tmp_path: Path) -> None:
+    """The sampler's loop reads from the bundle that it is a velocity that the U-Net predicts."""
+    checkpoint = write_random_checkpoint(tmp_path / "checkpoint", generation=2, levels=1)
+    base_model = load(checkpoint)
+    describe(base_model, "openvino", 8, PictureSizes.of(base_model)).save(tmp_path)
+    write_tables(base_model, tmp_path)
+    np.save(tmp_path / "latent_rgb.npy", np.zeros((5, 3), np.float32))  # no previews
+    runtimes = {graph.name: in_pytorch(graph) for graph in graphs(base_model, STAGES)}
+    studio = Studio(tmp_path, runtimes, SamplerSettings())
+    try:
+        answer = await studio.draw(studio.request(seeds=(3,), steps=5, guidance=2.0))
+    finally:
+        studio.sampler.stop()
+    pipeline = StableDiffusionPipeline.from_pretrained(checkpoint)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    expected = pipeline(
+        "a photo of a person",
+        num_inference_steps=5,
+        guidance_scale=2.0,
+        generator=torch.Generator("cpu").manual_seed(3),
+    ).images[0]
+    difference = np.abs(answer.pictures[0].astype(int) - np.asarray(expected).astype(int))
+    assert difference.max() <= LEVELS
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("sd15", 859_520_964), ("sd21", 865_910_724)])

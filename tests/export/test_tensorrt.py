@@ -1,22 +1,28 @@
 """Engines for GPUs: TensorRT-RTX really compiles here; nothing runs, for want of a GPU."""
 
 import json
+from collections.abc import Callable
 from ctypes import CDLL
 from importlib.resources import files
 from pathlib import Path
 
+import onnx
 import pytest
+import typer
+from click.testing import Result
 from google.protobuf import text_format
+from onnx import TensorProto, helper
 from tritonclient.grpc import model_config_pb2
+from typer.testing import CliRunner
 
 from basemodel import BaseModel
 from export.build import Settings, build
-from export.check import check_engines
+from export.check import check_engines, main
 from export.engines import to_tensorrt
 from export.graphs import Graph, graphs
 from export.manifest import EngineManifest, EngineMismatchError
 from export.phases import Workshop
-from export.profiles import buckets, profiles
+from export.profiles import Profile, buckets, profiles
 from export.repository import add_engine
 from export.runtimes import load
 from export.sizes import PictureSizes
@@ -98,6 +104,84 @@ def test_an_engine_of_another_version_or_gpu_is_named(
     version = version or library(Target.TENSORRT_RTX).version
     with pytest.raises(EngineMismatchError, match=message):
         check_engines(gpu_bundle, version, capability)
+
+
+def check(bundle: Path) -> Result:
+    """``python -m export.check BUNDLE``."""
+    command = typer.Typer(add_completion=False)
+    command.command()(main)
+    return CliRunner().invoke(command, [str(bundle)])
+
+
+@pytest.mark.parametrize(
+    ("capability", "code", "said"),
+    [
+        ("8.9", 0, "4 engines fit\n"),
+        (
+            "9.0",
+            1,
+            "check: the engine of text_encoder is for compute capability 8.9, this GPU has 9.0: "
+            "export it again\n",
+        ),
+    ],
+)
+def test_the_check_answers_in_one_line(
+    gpu_bundle: Path, monkeypatch: pytest.MonkeyPatch, capability: str, code: int, said: str
+) -> None:
+    monkeypatch.setattr("export.check.gpu_capability", lambda: capability)
+    result = check(gpu_bundle)
+    assert (result.exit_code, result.output) == (code, said)
+
+
+def test_the_check_of_no_bundle_is_one_line(tmp_path: Path) -> None:
+    result = check(tmp_path)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("check: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def compile_small(tmp_path: Path) -> Callable[[Compilation], Path]:
+    """Compiles a graph of one node; the engine's file."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 4]) for name in "xy"]
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])], "relu", *[[e] for e in ends]
+    )
+    file = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), file)
+    rows = Profile((1, 2), {"x": ((1, 4), (2, 4), (2, 4))})
+
+    def compiled(compilation: Compilation) -> Path:
+        to_tensorrt(file, tmp_path, Target.TENSORRT_RTX, [rows], compilation, MADE_FROM)
+        return next(tmp_path.glob("*.plan"))
+
+    return compiled
+
+
+def test_one_engine_for_two_gpus(compile_small: Callable[[Compilation], Path]) -> None:
+    trt = library(Target.TENSORRT_RTX)
+    engine = compile_small(Compilation(("8.6", "8.9"), workspace=1 << 30))
+    assert engine.name == f"model.tensorrt-rtx-{trt.version}.sm86-sm89.plan"
+    made = EngineManifest.load(engine)
+    for capability in ("8.6", "8.9"):
+        made.check(trt.target, trt.version, capability, "sha256:base")
+    with pytest.raises(EngineMismatchError, match=r"8\.6 and 8\.9, this GPU has 12\.0"):
+        made.check(trt.target, trt.version, "12.0", "sha256:base")
+
+
+@pytest.mark.filterwarnings("ignore:Use Deprecated:DeprecationWarning")  # of TensorRT-RTX
+def test_a_timing_cache_is_made_kept_and_replaced_if_it_is_none(
+    compile_small: Callable[[Compilation], Path], tmp_path: Path
+) -> None:
+    cache = tmp_path / "caches/timings.bin"
+    compile_small(Compilation(ADA, timing_cache=cache))
+    made = cache.read_bytes()
+    assert made
+    for content in (made, b"not a cache"):
+        cache.write_bytes(content)
+        compile_small(Compilation(ADA, timing_cache=cache))
+        assert cache.read_bytes() == made
 
 
 def test_an_engine_of_another_base_model_is_named(tmp_path: Path) -> None:
