@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,12 +45,19 @@ class Workshop:
     Args:
         directory: made if missing.
         progress: told the name of each phase that begins or was found done.
+        ended: told of each phase that was done now.
     """
 
-    def __init__(self, directory: Path, progress: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        progress: Callable[[str], None],
+        ended: Callable[[Phase], None] = lambda _: None,
+    ) -> None:
         self.directory = directory
         self.done: list[Phase] = []
         self._progress = progress
+        self._ended = ended
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -83,6 +90,7 @@ class Workshop:
         (aside / RECORD).write_text(json.dumps(asdict(phase), indent=2) + "\n")
         aside.rename(folder)
         self.done.append(phase)
+        self._ended(phase)
         return folder
 
 
@@ -112,8 +120,12 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _forget_peak_memory() -> None:
-    """Makes the kernel count this process's peak anew (proc(5), clear_refs)."""
-    Path("/proc/self/clear_refs").write_text("5")
+    """Makes the kernel count this process's peak anew (proc(5), clear_refs).
+
+    Where it can't be told to, the peak is that of all phases so far.
+    """
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _peak_memory() -> int:

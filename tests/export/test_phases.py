@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from export.phases import Workshop
+from export.phases import Phase, Workshop
 from export.supported import ExportError
 
 KILLED_MIDWAY = """
@@ -50,6 +50,27 @@ def test_is_done_once(shop: Workshop) -> None:
     first, second = shop.done
     assert first == second
     assert first.peak_bytes > 0
+
+
+def test_its_seconds_are_told_when_it_ends(tmp_path: Path) -> None:
+    ended: list[Phase] = []
+    shop = Workshop(tmp_path / "work", lambda _: None, ended.append)
+    for _ in range(2):
+        shop.run("onnx", {}, Maker())
+    assert ended == shop.done[:1]
+
+
+def test_a_peak_that_can_not_be_forgotten(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_text
+
+    def refuse(path: Path, text: str) -> int:
+        if path.name == "clear_refs":
+            raise PermissionError
+        return write(path, text)
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    shop.run("onnx", {}, Maker())
+    assert shop.done[0].peak_bytes > 0
 
 
 def test_is_done_again_for_other_inputs(shop: Workshop) -> None:
