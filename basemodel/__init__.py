@@ -2,9 +2,10 @@
 
 from basemodel.attention import SplitCrossAttention, install_cross_attention
 from basemodel.attention_maps import AttentionMaps, stage_means
+from basemodel.configs import BaseModelError
 from basemodel.model import BaseModel, SpecialTokens, load
 from basemodel.schedule import NoiseSchedule
-from basemodel.source import BaseModelError, resolve, source_digest
+from basemodel.source import resolve, source_digest
 from basemodel.stages import select_stage, stage_index
 from basemodel.text import prompt_embeddings, text_features, token_embeddings
 

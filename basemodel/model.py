@@ -1,17 +1,20 @@
 """Loads a Stable Diffusion 1.x (or 2.x) in diffusers' format, with every weight frozen."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from basemodel.attention import SplitCrossAttention, install_cross_attention
+from basemodel.configs import SCHEDULER, BaseModelError, read_config
 from basemodel.schedule import NoiseSchedule
-from basemodel.source import EXTRAS, BaseModelError, resolve, source_digest
+from basemodel.source import EXTRAS, resolve, source_digest
 from identity import PromptTokenizer
 
 
@@ -95,38 +98,25 @@ def load(
     """Loads a diffusers directory or hub id; all sizes come from its configs.
 
     Raises:
-        BaseModelError: it is no Stable Diffusion 1.x or 2.x in safetensors.
+        BaseModelError: it is no Stable Diffusion 1.x or 2.x in safetensors, or not whole.
     """
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     directory = resolve(source)
-    scheduler_config = json.loads((directory / "scheduler/scheduler_config.json").read_text())
+    scheduler_config = read_config(directory, SCHEDULER)
     schedule = NoiseSchedule.from_config(scheduler_config)
-    try:
+    initial_words = _initial_words(directory)
+    with _loading(directory / "tokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(directory / "tokenizer")
-        parts = [
-            kind.from_pretrained(
-                directory, subfolder=folder, use_safetensors=True, torch_dtype=dtype
-            )
-            .requires_grad_(False)
-            .eval()
-            .to(device)
-            for kind, folder in (
-                (CLIPTextModel, "text_encoder"),
-                (UNet2DConditionModel, "unet"),
-                (AutoencoderKL, "vae"),
-            )
-        ]
-    except (OSError, TypeError, ValueError, RuntimeError) as error:
-        raise BaseModelError(f"{source} can't be loaded: {error}") from error
-    text_encoder, unet, vae = parts
-    width = text_encoder.config.hidden_size
-    if unet.config.cross_attention_dim != width:
-        raise BaseModelError(
-            f"{source}: the U-Net attends to width {unet.config.cross_attention_dim}, "
-            f"the text encoder gives {width}"
+    text_encoder, unet, vae = (
+        _part(kind, directory / folder, dtype).requires_grad_(False).eval().to(device)
+        for kind, folder in (
+            (CLIPTextModel, "text_encoder"),
+            (UNet2DConditionModel, "unet"),
+            (AutoencoderKL, "vae"),
         )
+    )
     install_cross_attention(unet, SplitCrossAttention())
     window = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
     special = SpecialTokens(tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
@@ -145,12 +135,39 @@ def load(
         tokenizer_json=backend.to_str(pretty=True),
         special_tokens=special,
         text_window=window,
-        token_width=width,
+        token_width=text_encoder.config.hidden_size,
         latent_shape=(unet.config.in_channels, height, width_of_latent),
         image_size=(height * factor, width_of_latent * factor),
         scaling_factor=vae.config.scaling_factor,
-        initial_words=_initial_words(directory),
+        initial_words=initial_words,
     )
+
+
+def _part(kind: Any, folder: Path, dtype: torch.dtype) -> Any:
+    with _loading(folder):
+        part, report = kind.from_pretrained(
+            folder, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
+        )
+    if missing := sorted(report["missing_keys"]):  # they would be random, and so every picture
+        raise BaseModelError(f"the weights in {folder} have no {missing[0]}: fetch them again")
+    return part
+
+
+@contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    """Names the folder in what the libraries raise."""
+    try:
+        yield
+    except (
+        OSError,
+        RuntimeError,
+        SafetensorError,
+        StrictDataclassError,
+        TypeError,
+        ValueError,
+    ) as error:
+        # The advice comes first, for PyTorch's reasons are long.
+        raise BaseModelError(f"{folder} can't be loaded, fetch it again: {error}") from error
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -160,5 +177,13 @@ def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
 def _initial_words(directory: Path) -> dict[str, tuple[str, ...]]:
     if not (directory / EXTRAS).is_file():
         return {}
-    extras = json.loads((directory / EXTRAS).read_text())
-    return {noun: tuple(words) for noun, words in extras.get("initial_words", {}).items()}
+    found = read_config(directory, EXTRAS).get("initial_words", {})
+    if not isinstance(found, dict) or not all(map(_are_words, found.values())):
+        raise BaseModelError(
+            f"{directory / EXTRAS}: initial_words is no object of lists of words by class noun"
+        )
+    return {noun: tuple(words) for noun, words in found.items()}
+
+
+def _are_words(words: object) -> bool:
+    return isinstance(words, list) and all(isinstance(word, str) for word in words)

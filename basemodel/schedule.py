@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from basemodel.source import BaseModelError
-from identity import TRAIN_TIMESTEPS
+from basemodel.configs import SCHEDULER, BaseModelError
 
 
 @dataclass(frozen=True)
@@ -24,18 +23,18 @@ class NoiseSchedule:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NoiseSchedule":
-        """From a scheduler config, as diffusers writes it. Raises :class:`BaseModelError`."""
+        """From a scheduler config that :func:`basemodel.configs.check_configs` let pass.
+
+        Raises:
+            BaseModelError: its numbers make no schedule.
+        """
         from diffusers import DDPMScheduler
 
-        scheduler: Any = DDPMScheduler.from_config(config)  # type: ignore[no-untyped-call]
-        if len(scheduler.alphas_cumprod) != TRAIN_TIMESTEPS:
-            raise BaseModelError(
-                f"the schedule has {len(scheduler.alphas_cumprod)} timesteps, not {TRAIN_TIMESTEPS}"
-            )
-        prediction = scheduler.config.prediction_type
-        if prediction not in ("epsilon", "v_prediction"):
-            raise BaseModelError(f"prediction type {prediction} is not supported")
-        return cls(scheduler.alphas_cumprod, prediction)
+        try:
+            scheduler: Any = DDPMScheduler.from_config(config)  # type: ignore[no-untyped-call]
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise BaseModelError(f"{SCHEDULER} gives no schedule: {error}") from error
+        return cls(scheduler.alphas_cumprod, scheduler.config.prediction_type)
 
     def signal_and_noise(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
         """``sqrt(abar_t)`` and ``sqrt(1 - abar_t)`` of timesteps ``[B]``, each ``[B, 1, 1, 1]``."""

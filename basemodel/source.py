@@ -1,27 +1,16 @@
 """Where a base model's files lie, and the digest that names it."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
+
+from basemodel.configs import CONFIGS, BaseModelError, check_configs
 
 WEIGHTS = (
     "text_encoder/model.safetensors",
     "unet/diffusion_pytorch_model.safetensors",
     "vae/diffusion_pytorch_model.safetensors",
 )
-CONFIGS = (
-    "scheduler/scheduler_config.json",
-    "text_encoder/config.json",
-    "unet/config.json",
-    "vae/config.json",
-)
-KINDS = {
-    "text_encoder/config.json": ("architectures", ["CLIPTextModel"]),
-    "unet/config.json": ("_class_name", "UNet2DConditionModel"),
-    "vae/config.json": ("_class_name", "AutoencoderKL"),
-}
-"""What the parts of Stable Diffusion 1.x and 2.x call themselves."""
 TOKENIZER = (
     "tokenizer/merges.txt",
     "tokenizer/special_tokens_map.json",
@@ -29,6 +18,8 @@ TOKENIZER = (
     "tokenizer/tokenizer_config.json",
     "tokenizer/vocab.json",
 )
+WORDS = (("tokenizer/tokenizer.json",), ("tokenizer/vocab.json", "tokenizer/merges.txt"))
+"""A tokenizer's words are in the one or in the other."""
 SAFETY_CHECKER = (
     "feature_extractor/preprocessor_config.json",
     "safety_checker/config.json",
@@ -39,10 +30,6 @@ EXTRAS = "likeness.json"
 """What this project adds to the format, optional: words that the model knows for a class noun."""
 
 
-class BaseModelError(ValueError):
-    """The source is no base model that can be used; the message says what is wrong."""
-
-
 def resolve(source: str | Path, also: Sequence[str] = ()) -> Path:
     """The local directory of a base model; a hub id is downloaded (or found in the hub's cache).
 
@@ -51,8 +38,8 @@ def resolve(source: str | Path, also: Sequence[str] = ()) -> Path:
         also: files that are needed besides those of every base model.
 
     Raises:
-        BaseModelError: neither a directory nor a hub id, a needed file is missing, or a part is of
-            another kind; the message names file and field.
+        BaseModelError: neither a directory nor a hub id, a needed file is missing, or a config is
+            of another kind of model; the message names file and field.
     """
     path = Path(source)
     if not path.is_dir():
@@ -61,13 +48,11 @@ def resolve(source: str | Path, also: Sequence[str] = ()) -> Path:
     if missing:
         why = "it was asked for" if missing[0] in also else "a base model is a diffusers directory"
         raise BaseModelError(f"{source}: no {missing[0]}; {why}")
-    for name, (field, kind) in KINDS.items():
-        try:
-            found = json.loads((path / name).read_text()).get(field, kind)
-        except (json.JSONDecodeError, AttributeError) as error:
-            raise BaseModelError(f"{source}: {name} can't be read: {error}") from error
-        if found != kind:
-            raise BaseModelError(f"{source}: {name}: {field} {found} is not supported, only {kind}")
+    # Without them transformers makes a tokenizer that knows no word.
+    if not any(all((path / name).is_file() for name in files) for files in WORDS):
+        either = ", nor ".join(" and ".join(files) for files in WORDS)
+        raise BaseModelError(f"{source}: no {either}; a base model has a tokenizer")
+    check_configs(path)
     return path
 
 

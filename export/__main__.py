@@ -100,15 +100,16 @@ def main(
     from basemodel import BaseModelError, resolve, source_digest
     from basemodel.source import SAFETY_CHECKER
     from export.build import Settings, made_with, up_to_date
-    from export.room import require_room
+    from export.room import require_one_disk, require_room
     from export.supported import ExportError
     from export.tensorrt_engine import Compilation
-    from export.tensorrt_library import capabilities, library
+    from export.tensorrt_library import capabilities, check_precision, library
 
     # One progress bar is enough, and it is ours.
     disable_progress_bar()  # type: ignore[no-untyped-call]
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    logging.getLogger("diffusers").setLevel(logging.ERROR)
+    for name in ("diffusers", "transformers"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         if precision not in (None, Precision.FP32) and not target.on_gpu:
             raise ExportError(f"--precision {precision} is for GPUs; {target} runs in fp32")
@@ -116,6 +117,7 @@ def main(
         gpus = tuple(capability or ())
         if target.on_gpu:
             gpus = capabilities(library(target), gpus)
+            check_precision(precision, gpus)
         elif gpus:
             raise ExportError(f"--capability is for GPUs; {target} runs on CPUs")
         scratch = None if workspace is None else int(workspace * GIB)
@@ -134,8 +136,10 @@ def main(
             typer.echo(f"{out} is up to date", err=True)
             return
         workshop = work or out.parent / f".{out.name}.work"
+        require_one_disk(workshop, out)
         weights = [name for name in files if name.endswith(".safetensors")]
-        require_room(directory, workshop, precision, weights)
+        made = [workshop / name for name in settings.folders]
+        require_room(directory, workshop, precision, weights, made)
         bundle = _build(directory, out, settings, safety_checker, workshop)
         if work is None:
             shutil.rmtree(workshop, ignore_errors=True)
@@ -151,7 +155,7 @@ def _build(
 ) -> "ServingBundle":
     from basemodel import load
     from export.build import build
-    from export.phases import Workshop
+    from export.phases import Phase, Workshop
     from export.safety_checker import load_safety_checker
 
     console = Console(stderr=True)
@@ -169,7 +173,11 @@ def _build(
         def begin(phase: str) -> None:
             bar.update(task, description=phase, advance=1)
 
-        workshop = Workshop(work, begin)
+        def end(phase: Phase) -> None:
+            memory = phase.peak_bytes / GIB
+            console.print(f"{phase.name}: {phase.seconds:.0f} s, {memory:.1f} GiB of memory")
+
+        workshop = Workshop(work, begin, end)
         with workshop.locked():
             checker = load_safety_checker(directory) if judged else None
             bundle = build(load(directory), out, settings, workshop, checker)

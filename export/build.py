@@ -25,7 +25,7 @@ from export.profiles import Profile, profiles
 from export.repository import add_engine, add_sampler
 from export.safety_checker import SafetyChecker
 from export.sizes import PictureSizes
-from export.supported import ExportError, check_supported
+from export.supported import ExportError
 from export.target import Precision, Target
 from export.tensorrt_engine import Compilation
 from export.tensorrt_library import library
@@ -54,6 +54,11 @@ class Settings:
     smallest: int | None = None
     largest: int | None = None
     compilation: Compilation = field(default_factory=Compilation)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Of the workshop: where ONNX files and engines lie."""
+        return f"onnx-{Precision.FP32}", f"onnx-{self.precision}", str(self.target)
 
     def sizes(self, base_model: BaseModel) -> PictureSizes:
         """The sizes of picture. Raises :class:`ExportError` if the base model can't have them."""
@@ -114,11 +119,7 @@ def write_graphs(
         workshop: where the files go.
         precision: of the U-Net.
         checker: the safety checker, if pictures are to be judged; stays in float32.
-
-    Raises:
-        ExportError: the base model is not supported.
     """
-    check_supported(base_model)
     narrow(base_model, precision)
     files = {}
     for graph in _all_graphs(base_model, checker):

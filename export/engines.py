@@ -22,7 +22,13 @@ def to_openvino(onnx: Path, directory: Path) -> None:
     """
     import openvino
 
-    model = openvino.Core().read_model(onnx)
+    try:
+        model = openvino.Core().read_model(onnx)
+    except RuntimeError as error:
+        reason = str(error).strip()
+        raise RuntimeError(
+            f"openvino can't read {onnx}: {reason}; delete it and export again"
+        ) from error
     openvino.save_model(model, directory / "model.xml", compress_to_fp16=False)
 
 

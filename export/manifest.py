@@ -17,7 +17,7 @@ SUFFIX = ".json"
 
 
 class EngineMismatchError(ValueError):
-    """The engine is for another library, version or GPU; the message names both sides."""
+    """The engine is not whole, or for another library, version or GPU; then both are named."""
 
 
 @dataclass(frozen=True)

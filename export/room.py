@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -23,7 +23,11 @@ DISK_COPIES = 2.2
 
 
 def require_room(
-    directory: Path, disk: Path, precision: Precision, also: Sequence[str] = ()
+    directory: Path,
+    disk: Path,
+    precision: Precision,
+    also: Sequence[str] = (),
+    made: Iterable[Path] = (),
 ) -> None:
     """Raises :class:`ExportError` where an export of the checkpoint would run out of something.
 
@@ -32,6 +36,7 @@ def require_room(
         disk: where ONNX files and engines are written.
         precision: of the U-Net.
         also: files of weights that are exported besides those of every base model.
+        made: folders of an earlier export's files, which are used again or make room.
     """
     numbers = {name: _numbers(directory / name) for name in (*WEIGHTS, *also)}
     unet = next(count for name, count in numbers.items() if name.startswith("unet"))
@@ -39,7 +44,7 @@ def require_room(
     written = FLOAT32_BYTES * others + precision.dtype.itemsize * unet
     needed = {
         "disk": (
-            DISK_COPIES * written,
+            max(DISK_COPIES * written - _occupied(made), 0),
             shutil.disk_usage(_existing(disk)).free,
             f" at {disk}",
             "free some, or name another disk with --out and --work",
@@ -59,6 +64,16 @@ def require_room(
             )
 
 
+def require_one_disk(work: Path, out: Path) -> None:
+    """Raises :class:`ExportError` where nothing that ``work`` holds can be renamed to ``out``."""
+    # A mount point's own parent lies on another disk, and nothing can be renamed to it.
+    if len({_existing(path).stat().st_dev for path in (work, out, out.absolute().parent)}) > 1:
+        raise ExportError(
+            f"{out} can't take the place of what is made in {work}: give --out and --work "
+            "directories below one mount point, for the bundle is renamed"
+        )
+
+
 def _numbers(weights: Path) -> int:
     """How many numbers a file of weights holds, from its header."""
     try:
@@ -67,6 +82,12 @@ def _numbers(weights: Path) -> int:
     except SafetensorError as error:
         raise ExportError(f"{weights} can't be read: {error}; fetch it again") from error
     return sum(math.prod(shape) for shape in shapes)
+
+
+def _occupied(folders: Iterable[Path]) -> int:
+    """Bytes of the files in the folders; one of several names counts once."""
+    files = [path.stat() for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return sum({file.st_ino: file.st_size for file in files}.values())
 
 
 def _existing(path: Path) -> Path:

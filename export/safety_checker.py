@@ -87,7 +87,7 @@ def load_safety_checker(directory: Path) -> SafetyChecker:
             directory, subfolder="safety_checker", use_safetensors=True, output_loading_info=True
         )
     except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise ExportError(f"safety_checker can't be loaded: {error}") from error
+        raise ExportError(f"safety_checker can't be loaded, fetch it again: {error}") from error
     if missing := sorted(loading["missing_keys"]):  # they would be random, and so its judgement
         raise ExportError(f"safety_checker/model.safetensors has no {missing[0]}")
     if (side := checker.config.vision_config.image_size) != takes.side:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from export.supported import ExportError
-from export.target import Target
+from export.target import Precision, Target
 
 MODULES = {Target.TENSORRT: "tensorrt", Target.TENSORRT_RTX: "tensorrt_rtx_bindings"}
 INSTALL = {
     Target.TENSORRT: "it comes in NVIDIA's TensorRT and Triton containers",
     Target.TENSORRT_RTX: "pip install 'likeness[tensorrt-rtx]'",
 }
+BF16_CAPABILITY = 8.0
+"""The first that computes in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,16 @@ def capabilities(trt: TensorRt, wanted: tuple[str, ...]) -> tuple[str, ...]:
     if wanted and wanted != (here,):
         raise ExportError(f"--capability {' '.join(wanted)}: the GPU of this machine has {here}")
     return (here,)
+
+
+def check_precision(precision: Precision, gpus: tuple[str, ...]) -> None:
+    """Raises :class:`ExportError` if one of these compute capabilities lacks the type."""
+    for capability in gpus:
+        if precision is Precision.BF16 and float(capability) < BF16_CAPABILITY:
+            raise ExportError(
+                f"--precision bf16 needs compute capability {BF16_CAPABILITY}, "
+                f"and {capability} is older: take fp16"
+            )
 
 
 def gpu_capability() -> str | None:

@@ -20,8 +20,8 @@ class TensorRtRtx:
         base_model_digest: of the bundle that the engine must belong to.
 
     Raises:
-        export.manifest.EngineMismatchError: the engine is for another version or GPU, or there is
-            no GPU.
+        export.manifest.EngineMismatchError: the engine is not whole or for another version or GPU,
+            or there is no GPU.
     """
 
     def __init__(self, directory: Path, base_model_digest: str) -> None:
@@ -35,6 +35,8 @@ class TensorRtRtx:
         self._logger = trt.module.Logger(trt.module.Logger.ERROR)
         self._runtime = trt.module.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine.read_bytes())
+        if self._engine is None:
+            raise EngineMismatchError(f"{engine} can't be read: export it again")
         # One profile for each bucket of rows; a context keeps its own, so none is ever switched.
         self._contexts = [
             self._engine.create_execution_context()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from basemodel import BaseModel, BaseModelError, load, source_digest
 
@@ -38,6 +39,28 @@ def test_a_directory_without_weights_is_refused(checkpoint: Path, tmp_path: Path
     (copy / "vae/diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(BaseModelError, match=r"vae/diffusion_pytorch_model\.safetensors"):
         load(copy)
+
+
+def test_names_that_older_libraries_gave_the_tensors(checkpoint: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(checkpoint, tmp_path / "old")
+    text_encoder = old / "text_encoder/model.safetensors"
+    tensors = {f"text_model.{name}": each for name, each in load_file(text_encoder).items()}
+    tensors["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    save_file(tensors, text_encoder, {"format": "pt"})
+    vae = old / "vae/diffusion_pytorch_model.safetensors"
+    names = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(vae)
+    for name in [name for name in tensors if ".mid_block.attentions." in name]:
+        of, _, layer = name.partition(".attentions.0.")
+        for new, before in names.items():
+            layer = layer.replace(new, before)
+        tensors[f"{of}.attentions.0.{layer}"] = tensors.pop(name)
+    save_file(tensors, vae, {"format": "pt"})
+    base, model = load(checkpoint), load(old)
+    for part in ("text_encoder", "vae"):
+        weights = getattr(base, part).state_dict()
+        for name, found in getattr(model, part).state_dict().items():
+            assert torch.equal(found, weights[name]), name
 
 
 def test_neither_directory_nor_hub_id(tmp_path: Path) -> None:
