@@ -1,11 +1,13 @@
 """A tiny random checkpoint, exported once, and one real Triton server for all who need them."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from typer.testing import CliRunner
 
@@ -17,12 +19,20 @@ from export.phases import Workshop
 from tests.support.random_checkpoint import write_random_checkpoint
 
 EMBEDDED_CHECKPOINT = os.environ.get("LIKENESS_BASE_MODEL", "faceworld/checkpoint")
+SERVING = Settings(max_rows=8)
 
 # Servers are started as other users, which takes a fork, and gRPC's handlers crash in the child.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 settings.register_profile("likeness", deadline=None)  # a busy machine is slow, not wrong
 settings.load_profile("likeness")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of all processes of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +46,15 @@ def exported_model(exported_checkpoint: Path) -> BaseModel:
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return Workshop(tmp_path_factory.mktemp("workshop"), lambda _: None)
+def workshop(
+    exported_model: BaseModel, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Workshop:
+    """Holds the phases of :func:`bundle`, which one process of the test run has done for all."""
+    with FileLock(shared / "workshop.lock"):
+        work = Workshop(shared / "workshop", lambda _: None)
+        build(exported_model, tmp_path_factory.mktemp("first") / "bundle", SERVING, work)
+        own = shutil.copytree(work.directory, tmp_path_factory.mktemp("workshop") / "copy")
+    return Workshop(own, lambda _: None)
 
 
 @pytest.fixture(scope="session")
@@ -50,20 +67,23 @@ def bundle(
     exported_model: BaseModel, workshop: Workshop, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("serving") / "bundle"
-    build(exported_model, out, Settings(max_rows=8), workshop)
+    build(exported_model, out, SERVING, workshop)
     return out
 
 
 @pytest.fixture(scope="session")
-def export_embedded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Exports the embedded checkpoint for a target, once; ONNX files are shared."""
+def export_embedded(
+    shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Exports the embedded checkpoint for a target; each phase once in a test run."""
     folder = tmp_path_factory.mktemp("embedded")
 
     @cache
     def export(target: str) -> Path:
         arguments = ["--checkpoint", EMBEDDED_CHECKPOINT, "--out", str(folder / target)]
-        options = ["--target", target, "--precision", "fp32", "--work", str(folder / "work")]
-        result = CliRunner().invoke(app, [*arguments, *options])
+        options = ["--target", target, "--work", str(shared / "embedded")]
+        with FileLock(shared / "embedded.lock"):
+            result = CliRunner().invoke(app, [*arguments, *options])
         assert result.exit_code == 0, result.stderr
         return folder / target
 
