@@ -15,7 +15,7 @@ OUTPUTS = {
     "filtered": np.int32,  # [1]: index of a picture that the safety checker holds back
     "preview": np.uint8,  # [h, w, 3], with preview_of [2]: index, steps done
     "preview_of": np.int32,
-    "refusal": np.object_,  # [1], REFUSALS, with retry_seconds [1]
+    "refusal": np.object_,  # [2]: one of those below and why, with retry_seconds [1]
     "retry_seconds": np.float32,
     "alive": np.int32,  # [1], the answer to a heartbeat
 }
@@ -54,10 +54,10 @@ class TritonCaller:
         """Answers a heartbeat."""
         self._send(alive=np.ones(1, np.int32))
 
-    def refuse(self, refusal: str, retry_seconds: float = 0.0) -> None:
+    def refuse(self, refusal: str, why: str, retry_seconds: float = 0.0) -> None:
         """Closes the stream: the request is sound, but will not be drawn now."""
         self._send(
-            refusal=np.array([refusal.encode()], np.object_),
+            refusal=np.array([refusal.encode(), why.encode()], np.object_),
             retry_seconds=np.array([retry_seconds], np.float32),
         )
         self.end()

@@ -88,9 +88,10 @@ class TritonPythonModel:
         except RequestError as error:
             outcome, end = "invalid", partial(caller.fail, str(error), error_codes.INVALID_ARG)
         except QueueFullError as error:
-            outcome, end = "refused", partial(caller.refuse, QUEUE_FULL, error.retry_seconds)
-        except DeadlineMissedError:
-            outcome, end = "expired", partial(caller.refuse, DEADLINE_MISSED)
+            refusal = partial(caller.refuse, QUEUE_FULL, str(error), error.retry_seconds)
+            outcome, end = "refused", refusal
+        except DeadlineMissedError as error:
+            outcome, end = "expired", partial(caller.refuse, DEADLINE_MISSED, str(error))
         except CancelledByCaller:
             outcome, end = "cancelled", partial(caller.fail, "cancelled", error_codes.CANCELLED)
         except EngineError as error:

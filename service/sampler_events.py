@@ -48,7 +48,8 @@ def events_of(answer: Any) -> Iterator[SamplerEvent]:
         ResourceExhaustedError, DeadlineExceededError: the request will not be drawn.
     """
     if (refusal := answer.as_numpy("refusal")) is not None:
-        raise _refused(refusal[0].decode(), float(answer.as_numpy("retry_seconds")[0]))
+        kind, why = (text.decode() for text in refusal)
+        raise _refused(kind, why, float(answer.as_numpy("retry_seconds")[0]))
     if (progress := answer.as_numpy("progress")) is not None:
         yield SamplerProgress(*map(int, progress))
     if (pixels := answer.as_numpy("preview")) is not None:
@@ -60,9 +61,9 @@ def events_of(answer: Any) -> Iterator[SamplerEvent]:
         yield SamplerImage(int(index[0]), None)
 
 
-def _refused(refusal: str, retry_seconds: float) -> ResourceExhaustedError | DeadlineExceededError:
-    if refusal == "QUEUE_FULL":
-        return ResourceExhaustedError("too many requests wait already", "QUEUE_FULL", retry_seconds)
-    return DeadlineExceededError(
-        "the pictures can't be drawn before the deadline", "DEADLINE_CANNOT_BE_MET"
-    )
+def _refused(
+    kind: str, why: str, retry_seconds: float
+) -> ResourceExhaustedError | DeadlineExceededError:
+    if kind == "QUEUE_FULL":
+        return ResourceExhaustedError(why, "QUEUE_FULL", retry_seconds)
+    return DeadlineExceededError(why, "DEADLINE_CANNOT_BE_MET")

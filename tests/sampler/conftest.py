@@ -20,19 +20,33 @@ from sampler.tables import Tables
 from tests.support.serving import request_tensors
 
 
+class Gate:
+    """Holds a model's calls up until it is opened; ``reached``: there is one."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def pass_through(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
 class InProcessEngine:
-    """Runs the bundle's models, counts the calls and their rows, and fails where told."""
+    """Runs the bundle's models, counts the calls and their rows, and waits or fails where told."""
 
     def __init__(self, runtimes: Mapping[str, Runtime]) -> None:
         self._runtimes = runtimes
         self.calls: Counter[str] = Counter()
         self.rows: dict[str, list[int]] = {name: [] for name in runtimes}
+        self.gates: dict[str, Gate] = {}
         self.broken: set[str] = set()
 
     async def __call__(self, model: str, inputs: Mapping[str, Array], output: str) -> Array:
         await asyncio.sleep(0)  # as a call to another process would let others go on
         self.calls[model] += 1
         self.rows[model].append(len(next(iter(inputs.values()))))
+        if model in self.gates:
+            await self.gates[model].pass_through()
         if model in self.broken:
             raise EngineError(f"{model} is broken")
         return self._runtimes[model](inputs)

@@ -3,11 +3,12 @@
 import asyncio
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from sampler.engine import EngineError
 from sampler.job import CancelledByCaller
-from tests.sampler.conftest import Collector, Studio
+from tests.sampler.conftest import Collector, Gate, Studio
 
 
 async def test_requests_in_flight_share_steps(studio: Studio) -> None:
@@ -21,6 +22,57 @@ async def test_more_rows_than_fit_take_turns(studio: Studio) -> None:
     answers = await asyncio.gather(many, late)
     assert [len(answer.pictures) for answer in answers] == [8, 1]
     assert max(studio.engine.rows["unet"]) <= studio.bundle.max_rows
+
+
+async def test_a_newcomer_joins_at_the_next_step_and_who_is_done_leaves_at_once(
+    studio: Studio,
+) -> None:
+    await studio.draw(studio.request())  # the features of the prompt are known from now on
+    studio.engine.rows["unet"].clear()
+    studio.engine.gates["unet"] = gate = Gate()
+    first = asyncio.create_task(studio.draw(studio.request(steps=4)))
+    await gate.reached.wait()
+    newcomer = asyncio.create_task(studio.draw(studio.request(steps=2)))
+    for _ in range(20):  # turns of the event loop, more than it needs to be ready
+        await asyncio.sleep(0)
+    gate.opened.set()
+    await asyncio.gather(first, newcomer)
+    assert studio.engine.rows["unet"] == [2, 4, 4, 2]
+
+
+async def test_steps_go_on_while_pictures_are_decoded(studio: Studio) -> None:
+    class Watching(Collector):
+        all_steps = asyncio.Event()
+
+        def progress(self, done: int, total: int, queue_position: int) -> None:
+            super().progress(done, total, queue_position)
+            if done == total:
+                self.all_steps.set()
+
+    studio.engine.gates["vae_decoder"] = gate = Gate()
+    short, long = Collector(), Watching()
+    drawing = asyncio.gather(
+        studio.sampler.draw(studio.request(steps=1), short),
+        studio.sampler.draw(studio.request(steps=6), long),
+    )
+    await gate.reached.wait()
+    await long.all_steps.wait()
+    assert studio.engine.rows["unet"] == [4, 2, 2, 2, 2, 2]
+    assert (short.pictures, long.pictures) == ({}, {})
+    gate.opened.set()
+    await drawing
+    assert (len(short.pictures), len(long.pictures)) == (1, 1)
+
+
+async def test_a_picture_comes_before_later_ones_of_its_request_are_done(studio: Studio) -> None:
+    came: dict[int, int] = {}
+
+    class Counting(Collector):
+        def picture(self, index: int, pixels: npt.NDArray[np.uint8]) -> None:
+            came[index] = studio.engine.calls["unet"]
+
+    await studio.sampler.draw(studio.request(seeds=tuple(range(8)), steps=4), Counting())
+    assert came[0] < 8 <= came[7]  # four pictures fit in a step
 
 
 async def test_without_guidance_there_is_no_unconditional_row(studio: Studio) -> None:

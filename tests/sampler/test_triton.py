@@ -25,6 +25,8 @@ from tests.support.serving import draw, executions, open_stream, request_tensors
 # by 100 levels. So the settings here are mild; the trained checkpoint is compared at full ones.
 PEER_LEVELS = 1
 PROMPT = "a photo of a person"
+STEPS_ON_THE_WAY = 10
+"""Steps of some milliseconds that may run while an answer and the cancel are on their way."""
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +145,10 @@ async def test_a_cancelled_request_frees_its_rows(
     stream = open_stream(client, request_tensors(ids, ids, seeds=tuple(range(16)), steps=150))
     await anext(aiter(stream))
     stream.cancel()
-    # Whatever the server had begun when the cancel came is over after this.
+    # Steps until the cancel has come and is seen; that one more follows, test_limits.py counts.
     await draw(client, request_tensors(ids, ids, steps=20))
     after = await executions(client, "unet")
-    assert after - before < 150
+    assert after - before <= 20 + STEPS_ON_THE_WAY
     await draw(client, request_tensors(ids, ids, steps=20))
     assert await executions(client, "unet") - after == 20
 
