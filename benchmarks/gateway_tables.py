@@ -79,7 +79,7 @@ def overhead(found: list[Overhead]) -> Table:
     text = (
         f"One picture a request, one request at a time, medians of {len(found[0].direct)}. The "
         "PNG with its watermark is what a picture is sent as; Content Credentials need a "
-        "certificate."
+        "certificate. SQLite."
     )
     return Table("What the gateway adds", text, rows)
 
@@ -158,7 +158,7 @@ def streams(found: Streams) -> Table:
     ]
     text = (
         f"{found.count} calls of `StreamGenerate` at once on one process, {found.steps} steps "
-        f"each, {len(most)} rounds."
+        f"each, {len(most)} rounds. SQLite."
     )
     return Table(f"{found.count} streams", text, rows)
 
@@ -179,7 +179,9 @@ def soak(uses: list[Use]) -> Table:
             "files after a third, at the end", _each(use.files for use in (settled[0], settled[-1]))
         ),
     ]
-    text = "Import, draw, stream, get, list and delete, over and over; looked at every second."
+    text = (
+        "Import, draw, stream, get, list and delete, over and over; looked at every second. SQLite."
+    )
     return Table("Soak", text, rows)
 
 

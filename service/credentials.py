@@ -1,26 +1,33 @@
-"""Content Credentials (C2PA, https://spec.c2pa.org): signed statements about a file, inside it."""
+"""Content Credentials (C2PA, https://spec.c2pa.org): signed statements about a file, inside it.
+
+:mod:`service.manifests` reads them.
+"""
 
 import io
 import json
 import threading
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
-from c2pa import Builder, C2paError, C2paSignerInfo, Context, Reader, Signer
+from c2pa import Builder, C2paError, C2paSignerInfo, Context, Signer
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from likeness.v1 import provenance_service_pb2 as pb
+from service.decoding import ImageRefusedError
+from service.images import ImageDecoder
+from service.manifests import SOURCE_TYPE, Manifest, reading
 from service.settings import ProvenanceSettings
 
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's term for media made by a trained model."""
-
 State = pb.ContentCredentials
-_STATES = {"Valid": State.STATE_VALID, "Trusted": State.STATE_TRUSTED}
+_STATES = {
+    "Absent": State.STATE_ABSENT,
+    "Invalid": State.STATE_INVALID,
+    "Valid": State.STATE_VALID,
+    "Trusted": State.STATE_TRUSTED,
+}
 _ALGORITHMS = {"secp256r1": b"es256", "secp384r1": b"es384", "secp521r1": b"es512"}
 
 
@@ -46,9 +53,7 @@ class Found:
 
 
 class ContentCredentials:
-    """Signs PNGs, if there is a certificate, and reads what files of any kind say.
-
-    Nothing is fetched for what a file says: neither manifests nor revocations.
+    """Signs PNGs, if there is a certificate, and knows what the statements in files are worth.
 
     Raises:
         CertificateError: see there.
@@ -67,19 +72,16 @@ class ContentCredentials:
                 raise CertificateError(f"can't sign with the certificate: {error}") from error
             self._name = _organisation(certificates[0]), _common_name(certificates[0])
             anchors = _pem(certificates[-1])
-        if settings.trust_anchors is not None:
-            try:
+        try:
+            if settings.trust_anchors is not None:
                 anchors += settings.trust_anchors.read_text()
-            except (OSError, ValueError) as error:
-                raise CertificateError(f"can't read the trust anchors: {error}") from error
+            reading(anchors)  # here, lest every picture be called invalid later
+        except (OSError, ValueError, C2paError) as error:
+            raise CertificateError(f"can't read the trust anchors: {error}") from error
+        self._anchors = anchors
         self._context = Context.from_dict(
             {
-                "verify": {
-                    "remote_manifest_fetch": False,
-                    "ocsp_fetch": False,
-                    "verify_after_sign": False,
-                },
-                "trust": {"trust_anchors": anchors} if anchors else {},
+                "verify": {"verify_after_sign": False},
                 "builder": {"thumbnail": {"enabled": False}},
             }
         )
@@ -105,36 +107,19 @@ class ContentCredentials:
             builder.sign(self._signer, "image/png", io.BytesIO(png), signed)
         return signed.getvalue()
 
-    def read(self, data: bytes, mime_type: str) -> Found:
-        """What a file says."""
+    async def read(self, data: bytes, decoder: ImageDecoder) -> Found:
+        """What a picture says that the decoder has taken."""
         try:
-            with Reader(mime_type, io.BytesIO(data), context=self._context) as reader:
-                state = reader.get_validation_state()
-                store = json.loads(reader.json())
-        except C2paError as error:
-            # The wrapper's class of this case is private.
-            absent = str(error).startswith(("ManifestNotFound", "RemoteManifest"))
-            return Found(State.STATE_ABSENT if absent else State.STATE_INVALID)
-        manifest = store["manifests"].get(store.get("active_manifest"), {})
-        signature = manifest.get("signature_info", {})
-        name = signature.get("issuer", ""), signature.get("common_name", "")
+            manifest = await decoder.manifest(data, self._anchors)
+        except ImageRefusedError:  # beyond a limit, or the end of the process that read it
+            manifest = Manifest("Invalid")
         return Found(
-            state=_STATES.get(state, State.STATE_INVALID),
-            issuer=name[0],
-            machine_made=any(
-                action.get("digitalSourceType") == SOURCE_TYPE for action in _actions(manifest)
-            ),
-            ours=state == "Trusted" and name == self._name,
+            state=_STATES[manifest.state],
+            issuer=manifest.issuer,
+            machine_made=manifest.machine_made,
+            ours=manifest.state == "Trusted"
+            and (manifest.issuer, manifest.common_name) == self._name,
         )
-
-
-def _actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        action
-        for assertion in manifest.get("assertions", [])
-        if assertion.get("label", "").startswith("c2pa.actions")
-        for action in assertion.get("data", {}).get("actions", [])
-    ]
 
 
 def _algorithm(key: bytes) -> bytes:

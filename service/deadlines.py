@@ -29,11 +29,21 @@ class DeadlineInterceptor(SurroundingInterceptor):
         if call.streams or call.method in OWN or call.context.time_remaining() is not None:
             yield
             return
-        try:
-            async with asyncio.timeout(self._seconds) as limit:
-                yield
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            message = f"no deadline was set, and {self._seconds:g} s are over"
-            raise DeadlineExceededError(message, "DEADLINE_EXCEEDED") from error
+        async with within(self._seconds, f"no deadline was set, and {self._seconds:g} s are over"):
+            yield
+
+
+@asynccontextmanager
+async def within(seconds: float, message: str) -> AsyncIterator[None]:
+    """Ends what takes longer.
+
+    Raises:
+        DeadlineExceededError: with this message.
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DeadlineExceededError(message, "DEADLINE_EXCEEDED") from error

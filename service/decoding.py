@@ -1,25 +1,30 @@
 """``python -m service.decoding``: decodes callers' pictures, apart from the gateway.
 
-Bytes that strangers send meet decoders written in C only in this process, which has no secrets in
-its environment, may not write files, and has a limit on its memory. Requests come on the standard
-input and answers go to the standard output:
+Bytes that strangers send meet decoders written in C, and the parser of Content Credentials, only in
+this process, which has no secrets in its environment, may not write files, and has a limit on its
+memory. Requests come on the standard input and answers go to the standard output:
 
-    request   >BIHH   a :class:`Form`; bytes of the picture; height and width, if fitted
-    answer    >BIHH   1 if the picture was taken, 0 if not; bytes of what follows; height and width
+    request   >BIHHI   a :class:`Form`; bytes of the picture; height and width, if fitted; bytes of
+                       the trust anchors that follow the picture, if its manifest is asked for
+    answer    >BIHH    1 if the picture was taken, 0 if not; bytes of what follows; height and width
 """
 
 import io
+import json
 import os
 import resource
 import struct
 import sys
 import warnings
+from dataclasses import asdict
 from enum import IntEnum
 
 import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-REQUEST, ANSWER = struct.Struct(">BIHH"), struct.Struct(">BIHH")
+from service import manifests
+
+REQUEST, ANSWER = struct.Struct(">BIHHI"), struct.Struct(">BIHH")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "HEIF")
 ANIMATED = ("PNG", "WEBP")
@@ -36,9 +41,11 @@ MEMORY_LIMIT = 2**30
 
 
 class Form(IntEnum):
-    """What is made of a picture: a PNG of all of it, its pixels, or those of a given size."""
+    """What is made of a picture: a PNG of all of it, its pixels, those of a given size, or JSON of
+    its :class:`~service.manifests.Manifest`.
+    """
 
-    PNG, PIXELS, FITTED = range(3)
+    PNG, PIXELS, FITTED, MANIFEST = range(4)
 
 
 class ImageRefusedError(Exception):
@@ -141,12 +148,16 @@ def main() -> None:
     _confine()
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while len(header := requests.read(REQUEST.size)) == REQUEST.size:
-        form, length, height, width = REQUEST.unpack(header)
-        data = requests.read(length)
+        form, length, height, width, further = REQUEST.unpack(header)
+        data, anchors = requests.read(length), requests.read(further).decode()
         try:
-            image = fitted(data, height, width) if form == Form.FITTED else clean(data)
-            answer = png(image) if form == Form.PNG else image.tobytes()
-            answers.write(ANSWER.pack(1, len(answer), image.height, image.width))
+            if form == Form.MANIFEST:
+                answer = json.dumps(asdict(manifests.read(data, anchors))).encode()
+            else:
+                image = fitted(data, height, width) if form == Form.FITTED else clean(data)
+                answer = png(image) if form == Form.PNG else image.tobytes()
+                height, width = image.height, image.width
+            answers.write(ANSWER.pack(1, len(answer), height, width))
         except ImageRefusedError as error:
             answer = str(error).encode()
             answers.write(ANSWER.pack(0, len(answer), 0, 0))

@@ -13,6 +13,7 @@ from likeness.v1 import generation_service_pb2 as pb
 from likeness.v1 import generation_service_pb2_grpc as pb_grpc
 from service.caller import caller
 from service.context import Context
+from service.deadlines import within
 from service.drawing import Drawing
 from service.errors import DeadlineExceededError, Violation
 from service.metrics import Metrics
@@ -79,11 +80,13 @@ class GenerationService(pb_grpc.GenerationServiceServicer):
         self, spec: pb.GenerationSpec, context: Context, preview_every: int = 0
     ) -> AsyncGenerator[Event]:
         tenant = caller().tenant
-        plan = await self._planner.plan(spec, tenant, preview_every)
         timeout = self._settings.timeout_seconds
         if (remaining := context.time_remaining()) is not None:
             timeout = min(timeout, remaining)
-        if timeout <= 0:
+        end = time.monotonic() + timeout
+        async with within(timeout, "the preparation of the pictures took too long"):
+            plan = await self._planner.plan(spec, tenant, preview_every)
+        if (timeout := end - time.monotonic()) <= 0:
             raise DeadlineExceededError("the call's deadline is over", "DEADLINE_EXCEEDED")
         self._metrics.asked(tenant, "generation")
         async with (

@@ -1,6 +1,7 @@
 """Health that is true: every check asks the parts that the service stands on."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -40,11 +41,22 @@ class Readiness:
     ) -> None:
         self._database, self._sampler, self._watchdog = database, sampler, watchdog
         self._bundles, self._metrics = bundles, metrics
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     def stop(self) -> None:
         """From now on nothing is ready: the gateway shuts down."""
-        self._stopping = True
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the gateway shuts down."""
+        return self._stop.is_set()
+
+    async def pause(self) -> None:
+        """Waits before the next look, or until the gateway shuts down."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_SECONDS):
+                await self._stop.wait()
 
     async def store(self) -> bool:
         """Whether the database accepts a write."""
@@ -75,8 +87,8 @@ class Readiness:
         """
         if service not in SERVICES:
             raise NotFoundError("grpc.health.v1/Service", service)
-        if self._stopping or service == PROVENANCE_SERVICE:
-            return not self._stopping  # it stands on nothing else
+        if self.stopping or service == PROVENANCE_SERVICE:
+            return not self.stopping  # it stands on nothing else
         if not await self.store():
             return False
         return service != GENERATION_SERVICE or await self.triton()
@@ -101,9 +113,14 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     async def Watch(
         self, request: health_pb2.HealthCheckRequest, _context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """The state now and whenever it changes."""
+        """The state now and whenever it changes.
+
+        It ends when the gateway shuts down, which would wait for it as for any call.
+        """
         last = None
-        while True:
+        stopping = False
+        while not stopping:
+            stopping = self._readiness.stopping  # before the look: then its outcome is the last one
             try:
                 response = await self._response(request.service)
             except NotFoundError:
@@ -112,7 +129,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             if response != last:
                 yield response
                 last = response
-            await asyncio.sleep(WATCH_SECONDS)
+            await self._readiness.pause()
 
     async def _response(self, service: str) -> health_pb2.HealthCheckResponse:
         serving = await self._readiness.of(service)

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
 from service.decoding import ANSWER, REQUEST, Form, ImageRefusedError
+from service.errors import ResourceExhaustedError
+from service.manifests import Manifest
 
 log = structlog.get_logger()
 
@@ -18,6 +22,9 @@ MAX_BYTES = 16 * 2**20
 PROCESSES = 2
 TIME_LIMIT = 20.0
 """Seconds of a picture, from when its turn has come."""
+TURN_LIMIT = 30.0
+"""Seconds that it waits for its turn."""
+RETRY_SECONDS = 5.0
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -58,6 +65,15 @@ class ImageDecoder:
         pixels, *size = await self._decode(Form.FITTED, data, height, width)
         return np.frombuffer(pixels, np.uint8).reshape(*size, 3)
 
+    async def manifest(self, data: bytes, anchors: str) -> Manifest:
+        """What its Content Credentials say; see :mod:`service.manifests`.
+
+        Raises:
+            ImageRefusedError: they can't be read within the limits.
+        """
+        manifest, *_ = await self._decode(Form.MANIFEST, data, further=anchors.encode())
+        return Manifest(**json.loads(manifest))
+
     async def close(self) -> None:
         """Ends the processes."""
         for _ in range(PROCESSES):
@@ -65,29 +81,35 @@ class ImageDecoder:
                 await _kill(process)
 
     async def _decode(
-        self, form: Form, data: bytes, height: int = 0, width: int = 0
+        self, form: Form, data: bytes, height: int = 0, width: int = 0, further: bytes = b""
     ) -> tuple[bytes, int, int]:
         """What was asked for, its height and its width."""
         if not data:
             raise ImageRefusedError("is empty (0 bytes)")
         if len(data) > MAX_BYTES:
             raise ImageRefusedError(f"has {len(data)} bytes, the limit is {MAX_BYTES}")
-        request = REQUEST.pack(form, len(data), height, width)
+        header = REQUEST.pack(form, len(data), height, width, len(further))
+        request = (header, data, further)
         try:
-            return await self._ask(request, data)
+            return await self._ask(request)
         except _DiedError:  # killed from outside, or by this very picture
             try:
-                return await self._ask(request, data)
+                return await self._ask(request)
             except _DiedError as error:
                 raise ImageRefusedError("is damaged") from error
 
-    async def _ask(self, request: bytes, data: bytes) -> tuple[bytes, int, int]:
-        process = await self._idle.get()
+    async def _ask(self, request: Iterable[bytes]) -> tuple[bytes, int, int]:
+        try:
+            async with asyncio.timeout(TURN_LIMIT):
+                process = await self._idle.get()
+        except TimeoutError as error:
+            message = "too many pictures wait to be decoded"
+            raise ResourceExhaustedError(message, "QUEUE_FULL", RETRY_SECONDS) from error
         try:
             if process is None or process.returncode is not None:
                 process = await _start()
             async with asyncio.timeout(TIME_LIMIT):
-                return await _answer(process, request, data)
+                return await _answer(process, request)
         except ImageRefusedError:
             raise
         except BaseException as error:
@@ -119,11 +141,10 @@ async def _start() -> Process:
     )
 
 
-async def _answer(process: Process, request: bytes, data: bytes) -> tuple[bytes, int, int]:
+async def _answer(process: Process, request: Iterable[bytes]) -> tuple[bytes, int, int]:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(request)
-    process.stdin.write(data)
+    process.stdin.writelines(request)
     await process.stdin.drain()
     taken, length, height, width = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
     answer = await process.stdout.readexactly(length)

@@ -16,6 +16,7 @@ from service.audit import AuditLog
 from service.auth import Authenticator
 from service.caller import Act, begin_act, set_caller
 from service.context import Context
+from service.deadlines import within
 from service.errors import GatewayError
 from service.logs import fault
 from service.metrics import Metrics
@@ -32,13 +33,26 @@ STATUS_DETAILS = "grpc-status-details-bin"
 
 
 class RpcInterceptor(SurroundingInterceptor):
-    """Wraps the handlers of our services; health and reflection stay as they are."""
+    """Wraps the handlers of our services; health and reflection stay as they are.
+
+    Args:
+        authenticator: finds out who calls.
+        quotas: of callers.
+        audit: where calls are written down.
+        metrics: where they are counted.
+        seconds: how long it may take to find out whether the caller may call.
+    """
 
     def __init__(
-        self, authenticator: Authenticator, quotas: Quotas, audit: AuditLog, metrics: Metrics
+        self,
+        authenticator: Authenticator,
+        quotas: Quotas,
+        audit: AuditLog,
+        metrics: Metrics,
+        seconds: float,
     ) -> None:
         self._authenticator, self._quotas = authenticator, quotas
-        self._audit, self._metrics = audit, metrics
+        self._audit, self._metrics, self._seconds = audit, metrics, seconds
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
@@ -55,9 +69,10 @@ class RpcInterceptor(SurroundingInterceptor):
         with span(method, _trace_of(context), SpanKind.SERVER) as traced:
             try:
                 async with _answering(context, outcome):
-                    found = await self._authenticator.caller(context)
-                    set_caller(found)
-                    await self._quotas.admit(found.tenant)
+                    async with within(self._seconds, "it took too long to find out who calls"):
+                        found = await self._authenticator.caller(context)
+                        set_caller(found)
+                        await self._quotas.admit(found.tenant)
                     act = begin_act(labels[1])
                     yield
             finally:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 from PIL.PngImagePlugin import PngInfo
 
-from service.credentials import SOURCE_TYPE
+from service.manifests import SOURCE_TYPE
 
 MIME_TYPE = "image/png"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -69,11 +69,8 @@ class ProvenanceService(pb_grpc.ProvenanceServiceServicer):
             pixels = await self._decoder.pixels(request.image)
         except ImageRefusedError as error:
             raise InvalidRequestError([Violation("image", str(error))]) from error
-        return await asyncio.to_thread(self._looked_at, request.image, pixels)
-
-    def _looked_at(self, data: bytes, pixels: Pixels) -> pb.VerifyImageResponse:
-        score = self._provenance.score(pixels)
-        found = self._provenance.credentials.read(data, _mime_type(data))
+        found = await self._provenance.credentials.read(request.image, self._decoder)
+        score = await asyncio.to_thread(self._provenance.score, pixels)
         detected = score >= watermark.THRESHOLD
         return pb.VerifyImageResponse(
             ours=detected or found.ours,
@@ -84,11 +81,3 @@ class ProvenanceService(pb_grpc.ProvenanceServiceServicer):
                 machine_made=found.machine_made,
             ),
         )
-
-
-def _mime_type(data: bytes) -> str:
-    """Of a picture that has been decoded, so that it is one of these."""
-    for start, mime_type in ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg")):
-        if data.startswith(start):
-            return mime_type
-    return "image/webp" if data.startswith(b"RIFF") else "image/heic"

@@ -56,7 +56,7 @@ def make_server(
         shares_port: whether other processes of this gateway listen on the same port.
     """
     rules = RulesInterceptor({**services.identities.further, **services.generation.further})
-    outer = RpcInterceptor(authenticator, quotas, audit, metrics)
+    outer = RpcInterceptor(authenticator, quotas, audit, metrics, calls.default_seconds)
     server = grpc.aio.server(
         interceptors=[outer, DeadlineInterceptor(calls.default_seconds), rules],
         options=_options(calls, shares_port),

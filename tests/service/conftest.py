@@ -13,6 +13,7 @@ from deploy.triton import TritonServer
 from export.build import describe
 from export.sizes import PictureSizes
 from identity import ServingBundle
+from service.images import ImageDecoder
 from service.store import Database, LeadershipStore
 from tests.service.gateway import Gateway, encode, running, scripted
 from tests.support.postgres import PostgresServer
@@ -24,6 +25,13 @@ def photo() -> bytes:
     """A picture that is not of one colour."""
     pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
     return encode(Image.fromarray(pixels).resize((96, 80), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[ImageDecoder]:
+    decoder = ImageDecoder()
+    yield decoder
+    await decoder.close()
 
 
 @pytest.fixture(scope="session")

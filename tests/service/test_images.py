@@ -1,35 +1,33 @@
 """Pictures that callers send: what becomes of them; no file harms more than its process."""
 
+import asyncio
 import io
 import random
 import resource
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from c2pa import Builder, C2paSignerInfo, Signer
 from PIL import Image
 
 from service import images
 from service.decoding import ImageRefusedError
+from service.errors import ResourceExhaustedError
 from service.images import ImageDecoder
+from service.manifests import SOURCE_TYPE
+from service.trial_certificate import write_trial_certificate
 from tests.service.gateway import encode
 
 HEIC = (Path(__file__).parent / "photo.heic").read_bytes()
 """48x64, blue in the upper right quarter, else red; its EXIF has a note."""
 
-MUTANTS = 2400
+MUTANTS, SIGNED_MUTANTS = 2400, 400
 ORIENTATION = 0x0112
-
-
-@pytest.fixture
-async def decoder() -> AsyncIterator[ImageDecoder]:
-    decoder = ImageDecoder()
-    yield decoder
-    await decoder.close()
 
 
 def opened(png: bytes) -> Image.Image:
@@ -116,6 +114,23 @@ async def test_what_takes_too_long_or_kills_the_decoder_costs_no_other_picture(
     await decoder.close()
 
 
+async def test_who_waits_too_long_for_a_decoder_is_told_to_come_back(
+    monkeypatch: pytest.MonkeyPatch, photo: bytes
+) -> None:
+    monkeypatch.setattr(images, "PROCESSES", 1)
+    monkeypatch.setattr(images, "TURN_LIMIT", 0.1)
+    decoder = ImageDecoder()
+    await decoder.clean_png(photo)
+    (process,) = children()
+    process.suspend()
+    first = asyncio.create_task(decoder.clean_png(photo))
+    with pytest.raises(ResourceExhaustedError, match="too many pictures wait"):
+        await asyncio.wait_for(decoder.clean_png(photo), 10)
+    process.resume()
+    assert await first
+    await decoder.close()
+
+
 async def test_a_picture_that_kills_its_decoder_twice_is_damaged(
     decoder: ImageDecoder, monkeypatch: pytest.MonkeyPatch, photo: bytes
 ) -> None:
@@ -141,23 +156,46 @@ async def test_mutated_files_crash_nothing_and_leak_nothing(decoder: ImageDecode
     this = psutil.Process()
     resident, files = this.memory_info().rss, this.num_fds()
     outcomes: Counter[str] = Counter()
-    peak = 0
-    for number, mutant in enumerate(mutants()):
+    for mutant in mutants(seeds(), MUTANTS):
         try:
             await decoder.clean_png(mutant)
             outcomes["taken"] += 1
         except ImageRefusedError as error:
             outcomes[str(error)] += 1
-        if number % 100 == 0:
-            peak = max(peak, process.memory_info().rss)
     assert outcomes.total() == MUTANTS
     assert outcomes["taken"] > 50  # a changed pixel is no damage
     assert outcomes["is damaged"] > MUTANTS / 4
     assert children() == [process]  # none has died
     assert process.num_fds() <= 4
     assert this.num_fds() == files
-    print(f"decoder {peak / 1e6:.0f} MB, {dict(outcomes)}")
-    assert peak < 100e6
+    print(f"decoder {peak(process) / 1e6:.0f} MB, {dict(outcomes)}")
+    assert peak(process) < 100e6
+    assert this.memory_info().rss - resident < 20e6
+
+
+async def test_mutated_credentials_crash_nothing_and_leak_nothing(
+    decoder: ImageDecoder, tmp_path: Path
+) -> None:
+    chain, key, anchor = write_trial_certificate(tmp_path)
+    info = C2paSignerInfo(b"es256", chain.read_bytes(), key.read_bytes(), None)
+    with Signer.from_info(info) as signer:
+        whole = [signed(data, mime_type, signer) for mime_type, data in unsigned().items()]
+    for data in whole:
+        manifest = await decoder.manifest(data, anchor.read_text())
+        assert (manifest.state, manifest.machine_made) == ("Trusted", True)
+    (process,) = children()
+    this = psutil.Process()
+    resident, files = this.memory_info().rss, this.num_fds()
+    outcomes: Counter[str] = Counter()
+    for mutant in mutants(whole, SIGNED_MUTANTS):
+        outcomes[(await decoder.manifest(mutant, anchor.read_text())).state] += 1
+    assert outcomes["Invalid"] > SIGNED_MUTANTS / 2
+    assert outcomes["Absent"] > 0
+    assert children() == [process]  # none has died
+    assert process.num_fds() <= 4
+    assert this.num_fds() == files
+    print(f"decoder {peak(process) / 1e6:.0f} MB, {dict(outcomes)}")
+    assert peak(process) < 100e6
     assert this.memory_info().rss - resident < 20e6
 
 
@@ -170,8 +208,30 @@ def children() -> list[psutil.Process]:
     ]
 
 
-def mutants() -> Iterator[bytes]:
-    """Pictures of all formats and kinds with bits flipped, bytes repeated, moved or cut off."""
+def peak(process: psutil.Process) -> int:
+    """The most memory in bytes that it ever had."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+def unsigned() -> dict[str, bytes]:
+    """A picture of each format, by its MIME type."""
+    pictures = {f"image/{kind.lower()}": turned(kind) for kind in ("PNG", "JPEG", "WEBP")}
+    return {**pictures, "image/heic": HEIC}
+
+
+def signed(data: bytes, mime_type: str, signer: Signer) -> bytes:
+    """The picture with Content Credentials."""
+    actions = [{"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE}]
+    assertions = [{"label": "c2pa.actions.v2", "data": {"actions": actions}}]
+    whole = io.BytesIO()
+    with Builder({"format": mime_type, "assertions": assertions}) as builder:
+        builder.sign(signer, mime_type, io.BytesIO(data), whole)
+    return whole.getvalue()
+
+
+def seeds() -> list[bytes]:
+    """Pictures of all formats and kinds."""
     noise = Image.effect_noise((48, 48), 60)
     color = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180)))
     seeds = [
@@ -188,8 +248,13 @@ def mutants() -> Iterator[bytes]:
         encoded = io.BytesIO()
         color.save(encoded, "JPEG", progressive=progressive, quality=30)
         seeds.append(encoded.getvalue())
+    return seeds
+
+
+def mutants(seeds: Sequence[bytes], count: int) -> Iterator[bytes]:
+    """Files with bits flipped, bytes repeated, moved or cut off."""
     chance = random.Random(7)
-    for number in range(MUTANTS):
+    for number in range(count):
         mutant = bytearray(seeds[number % len(seeds)])
         for _ in range(chance.randint(1, 6)):
             at = chance.randrange(len(mutant))

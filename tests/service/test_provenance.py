@@ -1,6 +1,7 @@
 """Pictures are known as ours: by their pixels even in copies, by their file while it is whole."""
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from likeness.v1 import provenance_service_pb2 as pb
 from likeness.v1 import provenance_service_pb2_grpc as pb_grpc
 from service import watermark
 from service.credentials import CertificateError, ContentCredentials
+from service.images import ImageDecoder
 from service.pictures import Making, encode_png
 from service.provenance import Pixels, Provenance
 from service.settings import ProvenanceSettings
@@ -102,7 +104,9 @@ def test_flat_pictures_and_odd_shapes_are_marked_too() -> None:
         assert abs(watermark.score(flat, KEY)) < watermark.THRESHOLD
 
 
-def test_a_picture_says_what_it_bears(pictures: list[Pixels], settings: ProvenanceSettings) -> None:
+async def test_a_picture_says_what_it_bears(
+    pictures: list[Pixels], settings: ProvenanceSettings, decoder: ImageDecoder
+) -> None:
     signing, bare = Provenance(settings), Provenance(ProvenanceSettings())
     large = signing.publish(pictures[0], MAKING)
     assert (large.watermarked, large.signed) == (True, True)
@@ -112,24 +116,36 @@ def test_a_picture_says_what_it_bears(pictures: list[Pixels], settings: Provenan
     assert (unsigned.watermarked, unsigned.signed) == (False, False)
     assert (pixels_of(small.png) == pixels_of(unsigned.png)).all()
     assert Image.open(io.BytesIO(large.png)).info["Seed"] == "5"
-    found = signing.credentials.read(small.png, "image/png")
+    found = await signing.credentials.read(small.png, decoder)
     assert (found.state, found.machine_made, found.ours) == (State.STATE_TRUSTED, True, True)
-    assert bare.credentials.read(small.png, "image/png").state == State.STATE_VALID
+    assert (await bare.credentials.read(small.png, decoder)).state == State.STATE_VALID
     changed = small.png.replace(b"Base Model Digest", b"Base Model Digesd")
-    assert signing.credentials.read(changed, "image/png").state == State.STATE_INVALID
-    assert signing.credentials.read(unsigned.png, "image/png").state == State.STATE_ABSENT
+    assert (await signing.credentials.read(changed, decoder)).state == State.STATE_INVALID
+    assert (await signing.credentials.read(unsigned.png, decoder)).state == State.STATE_ABSENT
 
 
-def test_who_bears_our_name_without_our_authority_is_not_us(
-    settings: ProvenanceSettings, pictures: list[Pixels], tmp_path: Path
+async def test_credentials_that_kill_their_reader_are_invalid(
+    settings: ProvenanceSettings,
+    pictures: list[Pixels],
+    decoder: ImageDecoder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signing = Provenance(settings)
+    png = signing.publish(scaled(pictures[0], 64), MAKING).png
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert (await signing.credentials.read(png, decoder)).state == State.STATE_INVALID
+
+
+async def test_who_bears_our_name_without_our_authority_is_not_us(
+    settings: ProvenanceSettings, pictures: list[Pixels], tmp_path: Path, decoder: ImageDecoder
 ) -> None:
     chain, key, anchor = write_trial_certificate(tmp_path)
     impostor = Provenance(ProvenanceSettings(certificates=chain, private_key=key))
     png = impostor.publish(scaled(pictures[0], 64), MAKING).png
-    found = ContentCredentials(settings).read(png, "image/png")
+    found = await ContentCredentials(settings).read(png, decoder)
     assert (found.state, found.ours) == (State.STATE_VALID, False)
     knowing = ContentCredentials(ProvenanceSettings(trust_anchors=anchor))
-    found = knowing.read(png, "image/png")
+    found = await knowing.read(png, decoder)
     assert (found.state, found.issuer) == (State.STATE_TRUSTED, "Likeness trial")
     assert not found.ours
 
@@ -141,6 +157,8 @@ def test_a_certificate_that_cannot_sign_is_refused(
     other.write_text("not a key")
     with pytest.raises(CertificateError, match="can't sign"):
         ContentCredentials(settings.model_copy(update={"private_key": other}))
+    with pytest.raises(CertificateError, match="can't read the trust anchors"):
+        ContentCredentials(ProvenanceSettings(trust_anchors=other))
     with pytest.raises(ValueError, match="certificates and private_key go together"):
         ProvenanceSettings(certificates=tmp_path)
 

@@ -17,13 +17,17 @@ from tests.support.post_server import PostServer
 
 @dataclass(frozen=True)
 class Span:
-    """A span that was sent; ids are hexadecimal, ``parent`` is "" for a root."""
+    """A span that was sent; ids are hexadecimal, ``parent`` is "" for a root.
+
+    ``text`` is all that it says.
+    """
 
     process: str
     name: str
     trace_id: str
     span_id: str
     parent: str
+    text: str
 
 
 def paths(spans: list[Span], trace: str) -> list[str]:
@@ -77,7 +81,7 @@ def _spans_of(request: dict[str, Any]) -> list[Span]:
         process = attributes["service.name"]["stringValue"]
         for span in (span for scope in group["scopeSpans"] for span in scope["spans"]):
             ids = (_hex(span.get(each, "")) for each in ("traceId", "spanId", "parentSpanId"))
-            found.append(Span(process, span["name"], *ids))
+            found.append(Span(process, span["name"], *ids, json.dumps(span)))
     return found
 
 
