@@ -21,7 +21,7 @@ from faceworld import source_image
 from faceworld.judges import Judges
 from likeness.v1 import identity_service_pb2 as pb
 from telemetry.tracing import span, start_tracing
-from tests.support.collector import Collector, paths
+from tests.support.collector import Collector, Span, paths
 from tests.support.prometheus import Prometheus, Webhook
 
 CANDIDATES, ANN, BEA = 8, 3, 5  # people of the world
@@ -178,3 +178,36 @@ async def test_a_lost_triton_is_told_and_mended(
     (picture,) = await draw(client, "a photo of a person")
     assert picture.shape == (64, 64, 3)
     await asyncio.to_thread(webhook.wait_for, "LikenessTritonDown", "resolved", 60)
+
+
+async def test_no_process_tells_what_was_asked_for(
+    people: dict[str, pb.Identity],
+    client: LikenessClient,
+    config: StackConfig,
+    collector: Collector,
+) -> None:
+    trace, processes = "5e" * 16, {"likeness-gateway", "likeness-triton"}
+    with span("asked", {"traceparent": f"00-{trace}-{'5e' * 8}-01"}):
+        await draw(client, "<astronaut> plays the xylophone")
+
+    def seen(spans: list[Span]) -> list[Span]:
+        return [each for each in spans if each.trace_id == trace]
+
+    spans = await asyncio.to_thread(
+        collector.wait_until,
+        lambda spans: processes <= {each.process for each in seen(spans)},
+        20,
+    )
+    assert processes <= {each.process for each in seen(spans)}
+    files = [
+        file
+        for folder in ("logs", "jobs")  # of processes; of trainings
+        for file in (config.home / folder).rglob("*")
+        if file.is_file()
+    ]
+    assert {"gateway.log", "triton.log"} <= {file.name for file in files}
+    told = [(each.name, each.text) for each in spans]
+    told += [(str(file), file.read_text(errors="replace")) for file in files]
+    for source, text in told:
+        for mark in ("xylophone", "astronaut"):
+            assert mark not in text.lower(), source

@@ -11,12 +11,14 @@ import grpc
 import numpy as np
 import pytest
 from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
 from PIL import Image
 
 from deploy.triton import TritonServer
 from identity import ServingBundle
 from likeness.v1 import generation_service_pb2 as pb
 from tests.service.gateway import Gateway, Stubs, details, scripted
+from tests.service.test_privacy import MARK
 
 Start = Callable[..., Gateway]
 GENERATION = "likeness.v1.GenerationService"
@@ -286,6 +288,64 @@ async def test_a_caller_who_gives_up_on_generate_frees_the_sampler(
         call.cancel()
         await until(lambda: sampler("requests_in_flight") == 0)
     assert sampler(cancelled) == before + 1
+
+
+async def test_what_is_being_drawn_when_the_gateway_stops_is_finished(
+    bundle: Path, triton: TritonServer, start_gateway: Start
+) -> None:
+    gateway = start_gateway(BUNDLE=str(bundle), TRITON__URL=triton.grpc_address, DRAIN_SECONDS="60")
+    async with gateway.stubs() as stubs:
+        health = aiter(stubs.health.Watch(health_pb2.HealthCheckRequest()))
+        assert (await anext(health)).status == health_pb2.HealthCheckResponse.SERVING
+        request = pb.StreamGenerateRequest(spec=spec(steps=150))
+        events = aiter(stubs.generation.StreamGenerate(request))
+        await anext(events)
+        stopped = asyncio.create_task(asyncio.to_thread(gateway.stop))
+        assert (await anext(health)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(StopAsyncIteration):  # it would hold up the end
+            await anext(health)
+        assert not stopped.done()
+        *_, last = [event async for event in events]
+        assert last.image.finish_reason == pb.GeneratedImage.FINISH_REASON_COMPLETED
+        assert await stopped == 0  # as soon as nothing is in flight, not a minute later
+
+
+async def test_what_is_not_drawn_in_time_when_the_gateway_stops_is_cut_off(
+    bundle: Path, triton: TritonServer, start_gateway: Start
+) -> None:
+    gateway = start_gateway(
+        BUNDLE=str(bundle),
+        TRITON__URL=triton.grpc_address,
+        DRAIN_SECONDS="0.5",
+        GENERATION__TIMEOUT_SECONDS="3600",
+    )
+    async with gateway.stubs() as stubs:
+        request = pb.StreamGenerateRequest(spec=spec(steps=150, image_count=16))
+        events = aiter(stubs.generation.StreamGenerate(request))
+        await anext(events)
+        stopped = asyncio.create_task(asyncio.to_thread(gateway.stop))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in events:
+                pass
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert await stopped == 0
+
+
+async def test_what_was_drawn_is_in_no_log(
+    studio: Gateway, triton: TritonServer, photo: bytes
+) -> None:
+    """What is refused: tests/service/test_privacy.py."""
+    async with studio.stubs() as stubs:
+        await stubs.finished(await stubs.train(photo, f"{MARK}-1"))
+        bound = {MARK: f"identities/{MARK}-1"}
+        wanted = spec(f"<{MARK}> and a {MARK}", identities=bound, negative_prompt=MARK)
+        assert await draw(stubs, wanted)
+        metrics = studio.metrics()
+    assert studio.events("rpc")
+    sampler = triton.log.read_text()
+    assert sampler
+    for told in (studio.log.read_text(), metrics, sampler):
+        assert MARK not in told.lower()
 
 
 async def test_what_cannot_be_drawn_is_refused_by_name(
