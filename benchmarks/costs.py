@@ -1,23 +1,25 @@
 """What single features cost, against the same request without them."""
 
 import numpy as np
+import numpy.typing as npt
 from tritonclient.grpc.aio import InferenceServerClient
 
-from benchmarks.load import Result, one_at_a_time
+from benchmarks.load import taking_turns
 from benchmarks.requests import Requests
 from benchmarks.tables import Row, Table
 
 ROUNDS = 7
 FRESH = 1000
 """Identities from here on have not been asked for before."""
+PLAIN = "one request by itself"
 
 
 async def feature_costs(client: InferenceServerClient, requests: Requests) -> Table:
     """The table of the costs."""
     number = np.ones(1, np.float32)
     alike = [requests.of(0, seed) for seed in range(ROUNDS)]
-    plain = await one_at_a_time(client, "sampler", alike)
     variants = {
+        PLAIN: alike,
         "without guidance (scale 1)": [{**each, "guidance_scale": number} for each in alike],
         "guidance at timesteps 800 to 200 only": [
             {**each, "guidance_interval": np.array([800, 200], np.float32)} for each in alike
@@ -29,13 +31,20 @@ async def feature_costs(client: InferenceServerClient, requests: Requests) -> Ta
             requests.of(FRESH + seed, seed) for seed in range(ROUNDS)
         ],
     }
-    rows = [Row("as above", f"{1000 * _median(plain):.0f} ms")]
-    for name, varied in variants.items():
-        median = _median(await one_at_a_time(client, "sampler", varied))
-        change = median / _median(plain) - 1
-        rows.append(Row(name, f"{1000 * median:.0f} ms, {change:+.1%}"))
-    return Table("Costs of single features", "Median latency of a request by itself.", rows)
+    latencies = await taking_turns(client, "sampler", variants)
+    plain = latencies.pop(PLAIN)
+    rows = [Row(PLAIN, milliseconds(plain))]
+    for name, varied in latencies.items():
+        change = float(np.median(varied / plain)) - 1
+        rows.append(Row(name, f"{milliseconds(varied)}; {change:+.1%}"))
+    text = (
+        f"Median of {ROUNDS} rounds, lowest and highest, in which all took turns; changes are "
+        "medians of the rounds' own."
+    )
+    return Table("Costs of single features", text, rows)
 
 
-def _median(result: Result) -> float:
-    return float(np.median(result.latencies))
+def milliseconds(latencies: npt.NDArray[np.float64]) -> str:
+    """The median and the range of latencies in seconds."""
+    low, middle, high = 1000 * np.percentile(latencies, [0, 50, 100])
+    return f"{middle:.0f} ms ({low:.0f} to {high:.0f})"

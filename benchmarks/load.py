@@ -77,6 +77,18 @@ async def one_at_a_time(
     return Result(time.monotonic() - began, tuple(latencies))
 
 
+async def taking_turns(
+    client: InferenceServerClient, model: str, variants: Mapping[str, Sequence[Tensors]]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Latencies in seconds of each variant's requests, one at a time: the first request of each
+    variant, then the second of each, so that all meet the same machine."""
+    taken: dict[str, list[float]] = {name: [] for name in variants}
+    for turn in zip(*variants.values(), strict=True):
+        for name, tensors in zip(variants, turn, strict=True):
+            taken[name] += (await one_at_a_time(client, model, [tensors])).latencies
+    return {name: np.array(latencies) for name, latencies in taken.items()}
+
+
 async def answered(
     client: InferenceServerClient, model: str, tensors: Tensors
 ) -> dict[int, npt.NDArray[np.uint8]]:

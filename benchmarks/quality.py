@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from tritonclient.grpc.aio import InferenceServerClient
 
-from benchmarks.load import Tensors, answered, one_at_a_time
+from benchmarks.costs import milliseconds
+from benchmarks.load import Tensors, answered, taking_turns
 from benchmarks.requests import Requests
 from benchmarks.tables import Row, Table
 from faceworld.judges import Judges
@@ -37,20 +38,26 @@ async def interval_quality(
     """Draws the prompts with each interval, and lets the checkpoint's judge look."""
     judges = Judges.load(checkpoint / "judges")
     rows = []
-    for name, interval in INTERVALS.items():
-        changes = {"guidance_interval": np.array(interval, np.float32)}
-        wanted = [requests.plain(prompt, SEEDS, **changes) for prompt in PROMPTS]
+    changes = {
+        name: {"guidance_interval": np.array(interval, np.float32)}
+        for name, interval in INTERVALS.items()
+    }
+    alone = {
+        name: [requests.plain(PROMPTS[0], (seed,), **change) for seed in SEEDS]
+        for name, change in changes.items()
+    }
+    latencies = await taking_turns(client, "sampler", alone)
+    for name, change in changes.items():
+        wanted = [requests.plain(prompt, SEEDS, **change) for prompt in PROMPTS]
         pictures = np.stack(await _pictures(client, wanted))
         texts = [prompt for prompt in PROMPTS for _ in SEEDS]
         scores, met = judges.clip_score(pictures, texts), judges.passes(pictures, texts)
-        alone = [requests.plain(PROMPTS[0], (seed,), **changes) for seed in SEEDS]
-        latency = np.median((await one_at_a_time(client, "sampler", alone)).latencies)
         figure = f"{met.mean():.0%} show their text, score {scores.mean():.3f}"
-        rows.append(Row(name, f"{figure}, {1000 * latency:.0f} ms"))
+        rows.append(Row(name, f"{figure}, {milliseconds(latencies[name])}"))
     return Table(
         "Guidance within an interval of timesteps",
         f"{len(PROMPTS)} prompts of {len(SEEDS)} seeds each, judged by the checkpoint's own text "
-        "judge; latency of one picture by itself. Off unless a request asks for it.",
+        "judge; latency of one picture by itself, in turns. Off unless a request asks for it.",
         rows,
     )
 
