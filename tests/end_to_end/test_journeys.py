@@ -24,6 +24,8 @@ from telemetry.tracing import span, start_tracing
 from tests.support.collector import Collector, Span, paths
 from tests.support.prometheus import Prometheus, Webhook
 
+pytestmark = pytest.mark.timeout(1200)  # the first one waits until three people are learned
+
 CANDIDATES, ANN, BEA = 8, 3, 5  # people of the world
 
 
