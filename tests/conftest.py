@@ -46,29 +46,27 @@ def exported_model(exported_checkpoint: Path) -> BaseModel:
 
 
 @pytest.fixture(scope="session")
-def workshop(
+def bundle(
     exported_model: BaseModel, shared: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Workshop:
-    """Holds the phases of :func:`bundle`, which one process of the test run has done for all."""
+) -> Path:
+    """A process's own; its phases are done by one process of the test run for all."""
+    out = tmp_path_factory.mktemp("serving") / "bundle"
     with FileLock(shared / "workshop.lock"):
-        work = Workshop(shared / "workshop", lambda _: None)
-        build(exported_model, tmp_path_factory.mktemp("first") / "bundle", SERVING, work)
-        own = shutil.copytree(work.directory, tmp_path_factory.mktemp("workshop") / "copy")
+        build(exported_model, out, SERVING, Workshop(shared / "workshop", lambda _: None))
+    return out
+
+
+@pytest.fixture(scope="session")
+def workshop(bundle: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A process's own, with the phases of :func:`bundle`."""
+    with FileLock(shared / "workshop.lock"):
+        own = shutil.copytree(shared / "workshop", tmp_path_factory.mktemp("workshop") / "copy")
     return Workshop(own, lambda _: None)
 
 
 @pytest.fixture(scope="session")
 def onnx_files(exported_model: BaseModel, workshop: Workshop) -> dict[str, Path]:
     return write_graphs(exported_model, workshop)
-
-
-@pytest.fixture(scope="session")
-def bundle(
-    exported_model: BaseModel, workshop: Workshop, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    out = tmp_path_factory.mktemp("serving") / "bundle"
-    build(exported_model, out, SERVING, workshop)
-    return out
 
 
 @pytest.fixture(scope="session")
