@@ -1,0 +1,31 @@
+"""What a deadline is held against."""
+
+import pytest
+
+from sampler.pace import Pace
+
+
+def test_a_step_in_which_a_graph_is_compiled_drops_no_request() -> None:
+    pace = Pace()
+    pace.stepped("square", 2, 1.0)
+    assert pace.least("square") == 0
+    pace.stepped("square", 2, 0.01)
+    assert pace.least("square") == 0.01
+    pace.stepped("square", 8, 1.0)
+    assert pace.least("square") == 0.01
+
+
+def test_the_quickest_number_of_rows_counts_and_each_shape_by_itself() -> None:
+    pace = Pace()
+    for _ in range(2):
+        pace.stepped("square", 2, 0.02)
+        pace.stepped("square", 8, 0.05)
+        pace.stepped("wide", 2, 0.01)
+    assert (pace.least("square"), pace.least("wide"), pace.least("tall")) == (0.02, 0.01, 0)
+
+
+def test_the_pace_follows_the_machine() -> None:
+    pace = Pace()
+    for seconds in (1.0, 0.01, *[0.03] * 100):
+        pace.stepped("square", 2, seconds)
+    assert pace.least("square") == pytest.approx(0.03)
