@@ -108,6 +108,7 @@ report: setup ## look inside the default method, and one page of all results: ou
 .PHONY: bench-serving
 bench-serving: setup ## measure the sampler against its peers: docs/benchmarks.md (minutes, on a quiet machine)
 	python -m benchmarks.serving --checkpoint $(BASE_MODEL)
+	python -m benchmarks.feature_reuse --checkpoint $(BASE_MODEL)
 
 .PHONY: bench-training
 bench-training: setup ## measure training against its peers, and kill it 200 times: docs/benchmarks.md

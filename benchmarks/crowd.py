@@ -1,5 +1,6 @@
 """The same load of many requests, served in three ways."""
 
+import statistics
 from dataclasses import dataclass
 
 from tritonclient.grpc.aio import InferenceServerClient
@@ -10,8 +11,10 @@ from benchmarks.peers import Peer
 from benchmarks.requests import Tensors, as_batches
 from benchmarks.tables import Row, Table, comparison
 
-ROUNDS = 3
+ROUNDS = 5
 """Times that each way is measured; the round of median latency counts."""
+PEER_PICTURES = 3
+"""Pictures that the peer draws in each round."""
 
 
 @dataclass(frozen=True)
@@ -23,23 +26,26 @@ class Crowd:
         in_turn: each request when the last one is answered, by the sampler.
         by_request: arriving, gathered by Triton's dynamic batcher.
         by_step: arriving, gathered by the sampler.
+        peer_seconds: a picture of diffusers, which draws one at a time, if it was asked.
     """
 
     apart: float
     in_turn: Result
     by_request: Result
     by_step: Result
+    peer_seconds: float | None = None
 
-    def table(self, title: str, bars: "Bars", peer: Peer | None = None, note: str = "") -> Table:
-        """The table of these results; ``peer``: draws the same one at a time."""
+    def table(self, title: str, bars: "Bars", note: str = "") -> Table:
+        """The table of these results."""
         rows = [
             _row("one at a time, same engine", self.in_turn),
             _row("Triton's dynamic batcher on whole requests, same engine", self.by_request),
             _row("step-level batching", self.by_step),
         ]
-        if peer is not None:
-            rows.insert(0, Row("diffusers, one at a time", f"{1 / peer.seconds:.2f} pictures/s"))
-        rows += bars.rows(self, peer)
+        if self.peer_seconds is not None:
+            figure = f"{1 / self.peer_seconds:.2f} pictures/s"
+            rows.insert(0, Row("diffusers, one at a time", figure))
+        rows += bars.rows(self)
         count = len(self.by_step.latencies)
         text = f"{count} requests, {1000 * self.apart:.0f} ms (a tenth of a solo latency) apart."
         return Table(title, text, rows, note)
@@ -60,7 +66,7 @@ class Bars:
     mean: float | None = None
     p95: float | None = None
 
-    def rows(self, crowd: Crowd, peer: Peer | None) -> list[Row]:
+    def rows(self, crowd: Crowd) -> list[Row]:
         """Each ratio beside its bar."""
         ours, theirs = crowd.by_step, crowd.by_request
         gained = ours.throughput / crowd.in_turn.throughput
@@ -70,21 +76,26 @@ class Bars:
             Row("mean latency / request-level", *comparison(mean, at_most=self.mean)),
             Row("p95 latency / request-level", *comparison(p95, at_most=self.p95)),
         ]
-        if peer is not None:
-            against = ours.throughput * peer.seconds
+        if crowd.peer_seconds is not None:
+            against = ours.throughput * crowd.peer_seconds
             bar = comparison(against, at_least=self.peer_throughput)
             rows.append(Row("throughput / diffusers one at a time", *bar))
         return rows
 
 
-async def measure(client: InferenceServerClient, requests: list[Tensors], apart: float) -> Crowd:
-    """Serves the requests in the three ways, one after the other, several times over."""
-    in_turn, by_request, by_step = [], [], []
+async def measure(
+    client: InferenceServerClient, requests: list[Tensors], apart: float, peer: Peer | None = None
+) -> Crowd:
+    """Serves the requests in the three ways, which take turns with each other and the peer."""
+    in_turn, by_request, by_step, others = [], [], [], []
     for _ in range(ROUNDS):
+        if peer is not None:
+            others += [await peer.seconds() for _ in range(PEER_PICTURES)]
         in_turn.append(await one_at_a_time(client, "sampler", requests))
         by_request.append(await arriving(client, REQUEST_LEVEL, as_batches(requests), apart))
         by_step.append(await arriving(client, "sampler", requests, apart))
-    return Crowd(apart, _median(in_turn), _median(by_request), _median(by_step))
+    peer_seconds = statistics.median(others) if others else None
+    return Crowd(apart, _median(in_turn), _median(by_request), _median(by_step), peer_seconds)
 
 
 def _median(results: list[Result]) -> Result:

@@ -45,9 +45,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def gemm_flops(dtype: torch.dtype) -> float:
-    """Floating-point operations a second of a large matrix product on all cores."""
-    torch.set_num_threads(cores())
+def gemm_flops(dtype: torch.dtype, threads: int = 0) -> float:
+    """Floating-point operations a second of a large matrix product; 0 threads: on all cores."""
+    torch.set_num_threads(threads or cores())
     one = torch.randn(GEMM_SIDE, GEMM_SIDE).to(dtype)
     torch.mm(one, one)
     best, began = float("inf"), time.monotonic()

@@ -23,7 +23,7 @@ import sys
 
 sys.path.insert(0, {root!r})
 
-from benchmarks.{module} import TritonPythonModel  # noqa: E402
+from benchmarks.{module} import {name} as TritonPythonModel  # noqa: E402
 
 __all__ = ["TritonPythonModel"]
 '''
@@ -72,6 +72,15 @@ def on_simulated_accelerator(bundle: Path, out: Path) -> Path:
     return out
 
 
-def entry(module: str) -> str:
+def add_model(bundle: Path, model: str, module: str, name: str) -> None:
+    """Adds a model that tells Triton its tensors by itself, as the sampler does."""
+    added = bundle / "models" / model
+    shutil.copytree(bundle / "models/sampler", added)
+    config = added / "config.pbtxt"
+    config.write_text(config.read_text().replace('name: "sampler"', f'name: "{model}"'))
+    (added / "1/model.py").write_text(entry(module, name))
+
+
+def entry(module: str, name: str = "TritonPythonModel") -> str:
     """``model.py`` of a benchmark's model: Triton's process finds installed packages only."""
-    return _ENTRY.format(root=str(Path(__file__).parents[1]), module=module)
+    return _ENTRY.format(root=str(Path(__file__).parents[1]), module=module, name=name)

@@ -1,14 +1,17 @@
 """The peer everybody knows: diffusers' pipeline on the same checkpoint and the same CPU."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
+from benchmarks.load import GRACE_SECONDS
 from benchmarks.machine import cores
 
 PROMPT = "a photo of a person"
@@ -20,40 +23,47 @@ without bfloat16 takes half a minute a picture."""
 
 @dataclass(frozen=True)
 class Peer:
-    """The pipeline at its best.
+    """The pipeline in the setting that is best here.
 
     Attributes:
-        seconds: one picture.
-        setting: the data type and number of threads that gave it.
-        tried: seconds of all settings.
+        setting: the data type and number of threads.
+        tried: seconds of a picture in all settings.
+        draw: draws a picture.
     """
 
-    seconds: float
     setting: str
     tried: dict[str, float]
+    draw: Callable[[], None]
+
+    async def seconds(self) -> float:
+        """Draws one picture now, beside whatever else goes on; the time it took."""
+        await asyncio.sleep(GRACE_SECONDS)
+        return await asyncio.to_thread(_timed, self.draw)
 
 
 def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: int) -> Peer:
-    """The quickest of float32 and bfloat16 and of one to all cores; the median of its rounds."""
+    """The quickest of float32 and bfloat16 and of one to all cores, by the medians of rounds."""
     tried: dict[str, float] = {}
+    draws: dict[str, Callable[[], None]] = {}
     for dtype in (torch.float32, torch.bfloat16):
-        pipeline = _pipeline(checkpoint).to(dtype)
-
-        def draw(pipeline: Any = pipeline) -> None:
-            generator = torch.Generator("cpu").manual_seed(0)
-            pipeline(
-                PROMPT, num_inference_steps=steps, guidance_scale=guidance, generator=generator
-            )
-
+        pipeline = pipeline_of(checkpoint).to(dtype)
         for threads in range(1, cores() + 1):
-            torch.set_num_threads(threads)
+            draw = partial(_draw, pipeline, threads, steps, guidance)
             name = f"{str(dtype).removeprefix('torch.')}, {threads} threads"
+            draws[name] = draw
             tried[name] = _seconds(draw, rounds, min(tried.values(), default=float("inf")))
     setting = min(tried, key=lambda name: tried[name])
-    return Peer(tried[setting], setting, tried)
+    return Peer(setting, tried, draws[setting])
 
 
-def _pipeline(checkpoint: Path) -> Any:
+def _draw(pipeline: Any, threads: int, steps: int, guidance: float) -> None:
+    torch.set_num_threads(threads)
+    generator = torch.Generator("cpu").manual_seed(0)
+    pipeline(PROMPT, num_inference_steps=steps, guidance_scale=guidance, generator=generator)
+
+
+def pipeline_of(checkpoint: Path) -> Any:
+    """Diffusers' pipeline of a base model, with DDIM and without a progress bar."""
     pipelines: Any = StableDiffusionPipeline
     schedulers: Any = DDIMScheduler
     pipeline = pipelines.from_pretrained(checkpoint)

@@ -4,6 +4,7 @@ Prints the tables and writes them to docs/benchmarks.md.
 """
 
 import asyncio
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,10 @@ import typer
 from tritonclient.grpc.aio import InferenceServerClient
 
 from benchmarks import crowd
+from benchmarks.breakdown import breakdown
 from benchmarks.costs import feature_costs
-from benchmarks.engine_alone import engine_alone
-from benchmarks.in_process import row_seconds
-from benchmarks.load import Result, arriving, one_at_a_time
+from benchmarks.load import arriving, one_at_a_time
+from benchmarks.loaded_loop import loaded
 from benchmarks.machine import description
 from benchmarks.peer_models import (
     REQUEST_LEVEL,
@@ -31,16 +32,20 @@ from benchmarks.peer_models import (
 )
 from benchmarks.peers import Peer, diffusers_pipeline
 from benchmarks.quality import interval_quality
-from benchmarks.requests import Requests, Tensors, as_batches
+from benchmarks.requests import Requests, as_batches
 from benchmarks.tables import Row, Table, comparison, write_section
-from benchmarks.triton_counts import Counts, counts
+from benchmarks.unet_engines import UNet, unet_engines
+from benchmarks.unet_layers import unet_layers
+from benchmarks.ways_to_engine import ways_to_engine, with_variants
 from deploy.triton import TritonServer
 
 STEPS = 20
 GUIDANCE = 7.5
 CROWD = 16
 IDENTITIES = 8
-ROUNDS = 5
+TRIALS = 5
+"""Pictures of each setting of the peer."""
+ROUNDS = 15
 
 REAL_BARS = crowd.Bars(throughput=1.5, peer_throughput=4, mean=0.75, p95=0.7)
 SIMULATED_BARS = crowd.Bars(throughput=4)
@@ -62,7 +67,7 @@ def main(
     """Measure the sampler."""
     export = ["-m", "export", "--checkpoint", str(checkpoint), "--out", str(bundle)]
     subprocess.run([sys.executable, *export], check=True)
-    peer = diffusers_pipeline(checkpoint, STEPS, GUIDANCE, ROUNDS)
+    peer = diffusers_pipeline(checkpoint, STEPS, GUIDANCE, TRIALS)
     with tempfile.TemporaryDirectory(dir=bundle.parent) as scratch:
         tables = asyncio.run(_measure(checkpoint, bundle, peer, Path(scratch)))
     for table in tables:
@@ -81,11 +86,13 @@ async def _measure(checkpoint: Path, bundle: Path, peer: Peer, scratch: Path) ->
     requests = Requests(bundle, STEPS, GUIDANCE)
     many = requests.crowd(CROWD, IDENTITIES)
     four = requests.crowd(4, 4)  # eight rows, guidance included
-    real = with_request_level(bundle, scratch / "real")
+    real = with_variants(with_request_level(bundle, scratch / "real"))
     async with _served(real, scratch / "real-triton", requests) as (server, client):
-        solo = await one_at_a_time(client, "sampler", requests.crowd(ROUNDS, 1))
-        real_crowd = await crowd.measure(client, many, solo.mean / 10)
-        looped = await _loaded(server, client, four)
+        solo, peer_seconds = await _in_turns(client, requests, peer)
+        parts = await breakdown(server, client, requests)
+        real_crowd = await crowd.measure(client, many, solo / 10, peer)
+        loop = await loaded(server, client, four)
+        ways = await ways_to_engine(client, four)
         costs = await feature_costs(client, requests)
         quality = await interval_quality(client, requests, checkpoint)
     sleeping = on_simulated_accelerator(bundle, scratch / "sleeping")
@@ -93,14 +100,18 @@ async def _measure(checkpoint: Path, bundle: Path, peer: Peer, scratch: Path) ->
     async with _served(simulated, scratch / "simulated-triton", requests) as (_, client):
         alone = await one_at_a_time(client, "sampler", many[:2])
         simulated_crowd = await crowd.measure(client, many, alone.mean / 10)
-    in_process = await row_seconds(bundle, four, ROUNDS)
+    unet = UNet.load(checkpoint)
     return [
-        _one_at_a_time(solo, peer),
-        real_crowd.table("Many requests at once", REAL_BARS, peer),
+        _one_at_a_time(solo, peer_seconds, peer),
+        parts,
+        real_crowd.table("Many requests at once", REAL_BARS),
         simulated_crowd.table(
             "Many requests at once, on a simulated accelerator", SIMULATED_BARS, note=SIMULATED
         ),
-        engine_alone(checkpoint, bundle, looped, in_process),
+        loop.table(sum(unet.flops.values())),
+        ways,
+        unet_engines(unet, bundle),
+        unet_layers(unet, bundle),
         costs,
         quality,
     ]
@@ -121,28 +132,29 @@ async def _served(
             yield server, client
 
 
-async def _loaded(
-    server: TritonServer, client: InferenceServerClient, requests: list[Tensors]
-) -> Counts:
-    """What the loop and its engine did while these were drawn together, several times."""
-    before = await counts(server, client)
-    for _ in range(ROUNDS):
-        await arriving(client, "sampler", requests, 0.0)
-    return (await counts(server, client)).since(before)
+async def _in_turns(
+    client: InferenceServerClient, requests: Requests, peer: Peer
+) -> tuple[float, float]:
+    """Median seconds of a picture by itself, of Likeness and of the peer, which take turns."""
+    ours, theirs = [], []
+    for request in requests.crowd(ROUNDS, 1):
+        theirs.append(await peer.seconds())
+        ours.append((await one_at_a_time(client, "sampler", [request])).mean)
+    return statistics.median(ours), statistics.median(theirs)
 
 
-def _one_at_a_time(solo: Result, peer: Peer) -> Table:
+def _one_at_a_time(solo: float, peer_seconds: float, peer: Peer) -> Table:
     others = "; ".join(f"{name}: {1 / each:.2f}" for name, each in peer.tried.items())
-    ratio = comparison(peer.seconds / solo.mean, at_least=3)
     return Table(
         "One request at a time",
-        f"{STEPS} steps with guidance, one picture a request.",
+        f"{STEPS} steps with guidance, one picture a request; medians of {ROUNDS} pictures of "
+        "each, which took turns.",
         [
-            Row("diffusers, " + peer.setting, f"{1 / peer.seconds:.2f} pictures/s"),
-            Row("Likeness", f"{1 / solo.mean:.2f} pictures/s"),
-            Row("Likeness / diffusers", *ratio),
+            Row("diffusers, " + peer.setting, f"{1 / peer_seconds:.2f} pictures/s"),
+            Row("Likeness", f"{1 / solo:.2f} pictures/s"),
+            Row("Likeness / diffusers", *comparison(peer_seconds / solo, at_least=3)),
         ],
-        f"All settings of diffusers that were tried, pictures/s: {others}.",
+        f"All settings of diffusers, tried before, pictures/s: {others}.",
     )
 
 

@@ -111,7 +111,9 @@ def _answers(
         answers[number] = np.array(request.get_output_tensor(0).data)
 
     queue.set_callback(keep)
-    for number, inputs in enumerate(batches):
-        queue.start_async(inputs, number)  # copies them: what it shared it would have to outlive
-    queue.wait_all()
+    try:
+        for number, inputs in enumerate(batches):
+            queue.start_async(inputs, number, share_inputs=True)
+    finally:
+        queue.wait_all()  # whatever happens: the inputs must outlive the calls
     return answers

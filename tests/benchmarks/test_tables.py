@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.breakdown import parts
 from benchmarks.crowd import Bars, Crowd
 from benchmarks.load import Result
 from benchmarks.tables import Row, Table, comparison, write_section
+from benchmarks.triton_counts import Counts
 
 
 @pytest.mark.parametrize(
@@ -29,13 +31,25 @@ def test_a_crowd_is_compared_with_its_peers() -> None:
         in_turn=Result(8.0, (1.0,) * 8),
         by_request=Result(4.0, (2.0,) * 8),
         by_step=Result(2.0, (1.0,) * 8),
+        peer_seconds=0.5,
     )
-    rows = Bars(throughput=1.5, mean=0.75, p95=0.4).rows(crowd, None)
+    rows = Bars(throughput=1.5, peer_throughput=4, mean=0.75, p95=0.4).rows(crowd)
     assert [(row.figure, row.bar) for row in rows] == [
         ("4.00x", ">= 1.5x: reached"),
         ("0.50x", "<= 0.75x: reached"),
         ("0.50x", "<= 0.4x: missed"),
+        ("2.00x", ">= 4x: missed"),
     ]
+
+
+def test_the_parts_of_a_latency_add_up_to_it() -> None:
+    phases = {"text": 1.0, "queue": 2.0, "denoise": 10.0, "decode": 3.0}
+    counted = Counts(20, 40, step_seconds=9.5, call_seconds=9, unet_seconds=7, phase_seconds=phases)
+    latency, *others = parts(17.0, counted)
+    whole = [each.seconds for each in others if not each.name.startswith("of it")]
+    assert latency.seconds == sum(whole) == 17
+    within = [each.seconds for each in others if each.name.startswith("of it")]
+    assert within == [7, 2, 1]
 
 
 def test_each_benchmark_has_its_part_of_the_page(tmp_path: Path) -> None:
