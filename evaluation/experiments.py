@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evaluation.methods import ABLATION, DEFAULT, KEY_VALUE_COUNTS, LAMBDAS, METHODS
+from evaluation.methods import ABLATION, DEFAULT, KEY_VALUE_COUNTS, LAMBDAS, METHODS, STEPS
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "kv-count": Experiment(
         "Number of K-V pairs",
         {f"{count}": f"{count} K-V" for count in KEY_VALUE_COUNTS},
+        identities=16,
+        seeds=1,
+    ),
+    "steps": Experiment(
+        "Steps of training",
+        {f"{steps} steps": f"{steps} steps" for steps in STEPS}
+        | {f"textual inversion, {steps} steps": f"{steps} steps, one vector" for steps in STEPS},
         identities=16,
         seeds=1,
     ),

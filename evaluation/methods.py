@@ -27,6 +27,7 @@ ONE_VECTOR: Mapping[str, Any] = {
 
 LAMBDAS = tuple(DEFAULT.attention_weight * factor for factor in (0.03, 0.1, 0.3, 1, 3, 10))
 KEY_VALUE_COUNTS = (1, 2, 3, 5, 7, 10)
+STEPS = (200, 150, 100)
 
 _TEMPLATES = (
     "a photo of the face of {}",
@@ -73,6 +74,9 @@ def _methods() -> dict[str, TrainingConfig]:
     }
     changes |= {f"lambda {value:g}": {"attention_weight": value} for value in LAMBDAS}
     changes |= {f"{count} K-V": {"stages": count} for count in KEY_VALUE_COUNTS}
+    for steps in STEPS:
+        changes[f"{steps} steps"] = {"steps": steps}
+        changes[f"{steps} steps, one vector"] = {**ONE_VECTOR, "steps": steps}
     changes |= ABLATION
     methods = {name: replace(DEFAULT, **fields) for name, fields in changes.items()}
     return methods | {"paper": PRESETS["paper"]}

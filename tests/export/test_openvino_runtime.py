@@ -51,12 +51,12 @@ def test_every_row_is_answered_in_its_place(model: Path, rows: int) -> None:
 @pytest.mark.parametrize(
     ("rows", "graphs"),
     [
-        (1, {1: 1}),
+        (1, {1: 2}),  # a row with all threads, and what it is compared with
         (2, {1: 1}),
-        (3, {1: 2}),  # a pair, and a row with all threads
-        (8, {4: 1}),
-        (15, {4: 1, 2: 1, 1: 2}),
-        (16, {4: 1}),
+        (3, {1: 2}),
+        (4, {1: 1, 2: 1}),
+        (15, {1: 2, 2: 1, 4: 1}),
+        (16, {1: 1, 4: 1}),
     ],
 )
 def test_a_graph_is_compiled_when_it_is_needed(
@@ -66,6 +66,29 @@ def test_a_graph_is_compiled_when_it_is_needed(
     for _ in range(2):
         doubles(runtime, rows)
     assert compiled == {(rows_of_call, 1): count for rows_of_call, count in graphs.items()}
+
+
+def test_calls_that_compute_other_bits_are_not_used(model: Path) -> None:
+    runtime = OpenVinoRuntime(model, threads=2)
+    compile_model = runtime._core.compile_model
+    asked: Shapes = Counter()
+
+    class OtherBits:
+        """A core that compiles calls of two rows to something else."""
+
+        def compile_model(self, model: Any, *arguments: Any) -> Any:
+            rows, size = model.input(0).shape
+            asked[rows, size] += 1
+            if rows == 2:
+                given = opset.parameter([2, size], np.float32, name="given")
+                model = openvino.Model([opset.multiply(given, np.float32(3))], [given])
+            return compile_model(model, *arguments)
+
+    runtime._core = OtherBits()
+    for _ in range(2):
+        doubles(runtime, 4)
+    doubles(runtime, 8)
+    assert asked == {(1, 1): 1, (2, 1): 1, (4, 1): 1}
 
 
 def test_a_large_model_is_not_copied_for_calls_of_several_rows(

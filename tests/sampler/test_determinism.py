@@ -16,6 +16,7 @@ from sampler.schedulers import SCHEDULERS
 from sampler.settings import SamplerSettings
 from tests.sampler.conftest import Collector, Studio, text
 
+NAMES = ("ann", "bea")
 SIZES = ((64, 64), (64, 128))
 ONNXRUNTIME_LEVELS = 1
 """Of 256, by which a picture may differ: this engine may choose its kernels by the batch's size."""
@@ -29,7 +30,8 @@ class Wish:
     seeds: tuple[int, ...]
     steps: int
     guidance: float
-    person: int | None
+    people: tuple[int, ...]
+    negative: str
     size: tuple[int, int]
     from_picture: bool
     interval: bool
@@ -51,10 +53,11 @@ class Wish:
             options["init_strength"] = np.array([0.6], np.float32)
         if self.interval:
             options["guidance_interval"] = np.array([700, 200], np.float32)
-        people = {} if self.person is None else {"ann": studio.stranger(self.person)}
+        people = dict(zip(NAMES, map(studio.stranger, self.people), strict=False))
         return studio.request(
-            "a photo of <ann>" if people else "a photo of a person",
+            "a photo of " + (" and ".join(f"<{name}>" for name in people) or "a person"),
             people=people,
+            negative=self.negative,
             seeds=self.seeds,
             steps=self.steps,
             guidance=self.guidance,
@@ -68,7 +71,8 @@ wishes = st.builds(
     seeds=st.lists(st.integers(0, 2), min_size=1, max_size=3).map(tuple),
     steps=st.integers(1, 5),
     guidance=st.sampled_from([1.0, 3.0]),
-    person=st.sampled_from([None, 1, 2]),
+    people=st.lists(st.integers(1, 3), max_size=len(NAMES)).map(tuple),
+    negative=st.sampled_from(["", "a dog"]),
     size=st.sampled_from(SIZES),
     from_picture=st.booleans(),
     interval=st.booleans(),
