@@ -43,7 +43,6 @@ EXPERIMENTS: Mapping[str, Experiment] = {
             "1 K-V & #3": "1kv-all",
             "10 K-V & #3": "10kv-all",
         },
-        seeds=2,
     ),
     "lambda": Experiment(
         "Weight of the attention loss",
