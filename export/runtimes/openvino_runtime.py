@@ -53,6 +53,9 @@ class OpenVinoRuntime:
 
     def __call__(self, inputs: Batch) -> Array:
         """See :class:`export.runtimes.Runtime`. A graph that was not needed yet is compiled."""
+        # Calls read them where they lie; of others OpenVINO would make copies that it lets go
+        # while a queue still reads them.
+        inputs = {name: np.ascontiguousarray(each, np.float32) for name, each in inputs.items()}
         graphs = self._graphs(tuple((name, each.shape[1:]) for name, each in inputs.items()))
         answers, first = [], 0
         for kind, rows in self._plan(len(next(iter(inputs.values())))):

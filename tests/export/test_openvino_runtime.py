@@ -48,6 +48,15 @@ def test_every_row_is_answered_in_its_place(model: Path, rows: int) -> None:
     doubles(OpenVinoRuntime(model, threads=2), rows)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_inputs_may_lie_in_memory_in_any_order(model: Path, kind: type) -> None:
+    runtime = OpenVinoRuntime(model, threads=2)
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        given = random.standard_normal((50_000, 4), np.float32).astype(kind).T
+        np.testing.assert_array_equal(runtime({"given": given}), 2 * given)
+
+
 @pytest.mark.parametrize(
     ("rows", "graphs"),
     [
