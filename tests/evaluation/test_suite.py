@@ -156,6 +156,7 @@ def test_whenever_it_is_stopped_methods_have_the_same_people() -> None:
         pairs.setdefault(task.key, set()).update((p, task.seed) for p in task.people)
     table1 = [config_key(METHODS[name]) for name in EXPERIMENTS["table1"].rows.values()]
     assert all(len(pairs[key]) == 32 * 4 for key in table1)
+    assert len(pairs[config_key(METHODS["5kv-none"])]) == 32 * 4
     assert len(pairs[config_key(METHODS["lambda 10"])]) == 16
     drawn = dict.fromkeys(table1, 0)
     for task in tasks:
