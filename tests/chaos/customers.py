@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.longrunning import operations_pb2
+from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from PIL import Image
 
@@ -21,6 +23,8 @@ from tests.service.gateway import Gateway, Stubs, details, encode
 
 GRACE_SECONDS = 3.0
 """How long after its deadline a call may end, on a busy machine."""
+WAIT = Duration(seconds=1)
+"""For the end of a training, in one call."""
 
 Code = grpc.StatusCode
 OUTAGES = {Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED}
@@ -60,6 +64,7 @@ class Customers:
         self._chance = random.Random(seed)
         self._stop = asyncio.Event()
         self.ledger = Ledger()
+        self.learned = asyncio.Event()  # somebody is
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[None]:
@@ -87,15 +92,22 @@ class Customers:
                 "TrainIdentity", lambda limit, r=request: stubs.identities.TrainIdentity(r, **limit)
             )
             self.ledger.operations[operation.name] = name = f"identities/{identity_id}"
-            get = pb.GetIdentityRequest(name=name)
-            while not self._stop.is_set():
+            wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=WAIT)
+            while not operation.done and not self._stop.is_set():
+                operation = await self._insist(
+                    "WaitOperation",
+                    lambda limit, r=wait: stubs.operations.WaitOperation(r, **limit),
+                )
+            if operation.done:
+                get = pb.GetIdentityRequest(name=name)
                 answer = await self._insist(
                     "GetIdentity", lambda limit, r=get: stubs.identities.GetIdentity(r, **limit)
                 )
                 if answer.identity.state == pb.Identity.STATE_READY:
                     self.ledger.ready.add(name)
-                    break
-                await asyncio.sleep(0.1)
+                    self.learned.set()
+                else:
+                    self.ledger.complaints.append(f"{operation.name} is done, but not READY")
             if count % 3 == 0 and name in self.ledger.ready:
                 self.ledger.ready.discard(name)
                 delete = pb.DeleteIdentityRequest(name=name)

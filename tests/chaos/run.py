@@ -88,7 +88,8 @@ async def run(
         tell(f"{database}: {', '.join(faults)}")
         customers = Customers(stack.gateway, seed)
         async with customers.calling():
-            await asyncio.sleep(3)
+            async with asyncio.timeout(HEALTHY_SECONDS):
+                await customers.learned.wait()
             before = _use(stack.gateway)
             until = time.monotonic() + seconds
             while time.monotonic() < until or not happened:
@@ -118,13 +119,7 @@ async def run(
 
 async def _healthy(stubs: Stubs) -> None:
     async with asyncio.timeout(HEALTHY_SECONDS):
-        while True:
-            try:
-                if await stubs.serving("") and await stubs.serving(GENERATION_SERVICE):
-                    return
-            except Exception:
-                pass
-            await asyncio.sleep(0.5)
+        await asyncio.gather(stubs.until_serving(), stubs.until_serving(GENERATION_SERVICE))
 
 
 async def _check_promises(stubs: Stubs, ledger: Ledger) -> None:

@@ -116,7 +116,7 @@ async def test_no_panel_of_a_dashboard_is_empty(
 ) -> None:
     for _ in range(2):  # a rate needs two samples with growth between them
         await draw(client, "a photo of <ann>")
-        await asyncio.sleep(2)
+        await asyncio.to_thread(prometheus.await_scrape)
     empty = []
     for board in BOARDS:
         for panel in board.panels:

@@ -208,6 +208,12 @@ class Stubs:
         answer = await self.health.Check(health_pb2.HealthCheckRequest(service=service))
         return answer.status == health_pb2.HealthCheckResponse.SERVING
 
+    async def until_serving(self, service: str = "") -> None:
+        request = health_pb2.HealthCheckRequest(service=service)
+        async for answer in self.health.Watch(request, wait_for_ready=True):
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                return
+
 
 def metadata_of(operation: operations_pb2.Operation) -> pb.TrainIdentityMetadata:
     metadata = pb.TrainIdentityMetadata()

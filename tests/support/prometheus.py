@@ -95,6 +95,12 @@ class Prometheus(Server):
         path = "query_range" if "step" in parameters else "query"
         return self.ask(path, query=expression, **parameters)["result"]
 
+    def await_scrape(self) -> None:
+        """Returns when every job has been scraped since the call."""
+        called = time.time()
+        while len(self.query(f"timestamp(up) > {called}")) < self._jobs:
+            time.sleep(0.1)
+
     def exemplars(self, metric: str, seconds: float) -> set[str]:
         """Trace ids that a metric names, as soon as there are any."""
         deadline = time.time() + seconds
