@@ -40,7 +40,7 @@ def build(results: Results) -> dict[str, Any] | None:
         "measures": list(MEASURES.values()),
         "plot": _dial(table[table["series"] == "strength"]),
         "scope": f"{len(scope['people'])} people, {len(scope['prompts'])} prompts, "
-        f"{scope['seeds']} seeds",
+        f"pictures of each: {scope['seeds']}",
     }
 
 
