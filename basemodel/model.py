@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def load(
     special = SpecialTokens(tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
     backend = tokenizer.backend_tokenizer
     prompt_tokenizer = PromptTokenizer(backend, window, special.begin, special.end, special.padding)
+    _check_initial_words(initial_words, prompt_tokenizer, directory)
     height, width_of_latent = _pair(unet.config.sample_size)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     return BaseModel(
@@ -183,6 +185,18 @@ def _initial_words(directory: Path) -> dict[str, tuple[str, ...]]:
             f"{directory / EXTRAS}: initial_words is no object of lists of words by class noun"
         )
     return {noun: tuple(words) for noun, words in found.items()}
+
+
+def _check_initial_words(
+    words: Mapping[str, tuple[str, ...]], tokenizer: PromptTokenizer, directory: Path
+) -> None:
+    """A part of a word, or of several, stands for nobody."""
+    for word in chain.from_iterable(words.values()):
+        if (tokens := tokenizer(word).length - 2) != 1:
+            raise BaseModelError(
+                f"{directory / EXTRAS}: initial_words: {word!r} must be one token of the base "
+                f"model, but is {tokens}"
+            )
 
 
 def _are_words(words: object) -> bool:

@@ -64,11 +64,10 @@ class ClipFaceJudge:
             )
         self._detector = None if face_detector is None else FaceDetector(face_detector)
         self._threshold = threshold
-        parts = [face_model.read_bytes()]
-        parts += [] if face_detector is None else [face_detector.read_bytes()]
-        digests = [hashlib.sha256(part).hexdigest()[:12] for part in parts]
+        files = [face_model] if face_detector is None else [face_model, face_detector]
+        faces = ", ".join(_digest(path.read_bytes()) for path in files)
         self.description = (
-            f"CLIP {Path(clip).name}, faces {', '.join(digests)}, threshold {threshold:g}"
+            f"CLIP {Path(clip).name} {self._clip_digest()}, faces {faces}, threshold {threshold:g}"
         )
 
     def prompt_scores(self, pictures: Pictures, texts: Sequence[str]) -> Floats:
@@ -91,6 +90,13 @@ class ClipFaceJudge:
         """The same for every text."""
         return self._threshold
 
+    def _clip_digest(self) -> str:
+        """Of the weights, and of how pictures are prepared: names are no more than a path's end."""
+        weights = (
+            tensor.numpy().tobytes() for _, tensor in sorted(self._clip.state_dict().items())
+        )
+        return _digest(self._processor.image_processor.to_json_string().encode(), *weights)
+
     def faces(self, pictures: Pictures) -> tuple[Floats, Flags]:
         """See :class:`evaluation.judges.Judge`."""
         find = whole_face if self._detector is None else self._detector
@@ -98,16 +104,28 @@ class ClipFaceJudge:
         found = np.array([crop is not None for crop in aligned])
         nobody = np.zeros((ARCFACE_SIZE, ARCFACE_SIZE, 3), np.uint8)
         crops = np.stack([nobody if crop is None else crop for crop in aligned])
+        fixed = self._input.shape[0]
+        batch = fixed if isinstance(fixed, int) else _BATCH
         vectors = np.concatenate(
-            [self._embed(crops[first : first + _BATCH]) for first in range(0, len(crops), _BATCH)]
+            [self._embed(crops[first : first + batch]) for first in range(0, len(crops), batch)]
         )
         return np.where(found[:, None], vectors, 0), found
 
     def _embed(self, crops: Pictures) -> Floats:
         inputs = ((crops.astype(np.float32) - 127.5) / 127.5).transpose(0, 3, 1, 2)
-        vectors = self._face.run(None, {self._input.name: np.ascontiguousarray(inputs)})[0]
+        if isinstance(fixed := self._input.shape[0], int):  # filled up with more of the last one
+            inputs = inputs[np.arange(fixed).clip(max=len(crops) - 1)]
+        outputs = self._face.run(None, {self._input.name: np.ascontiguousarray(inputs)})
+        vectors = outputs[0][: len(crops)]
         unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return unit
+
+
+def _digest(*parts: bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part)
+    return total.hexdigest()[:12]
 
 
 def whole_face(picture: Pictures) -> Pictures:

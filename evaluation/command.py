@@ -18,6 +18,7 @@ from basemodel.drawing import SamplingSettings
 from evaluation.errors import EvaluationError
 from evaluation.settings import Prompt, RealJudge, Settings, prompts_of, read_prompts
 from evaluation.suite import Suite, run
+from identity import ArtifactError
 from trainer.errors import InputError
 from trainer.process import LockedError, lock
 
@@ -91,7 +92,7 @@ def run_command(prepare: Callable[[], Suite], out: Path) -> dict[str, Any] | Non
             lock(out)
         with _Bar(console) as bar:
             return run(suite, out, bar.show)
-    except (EvaluationError, BaseModelError, InputError) as error:
+    except (EvaluationError, BaseModelError, InputError, ArtifactError) as error:
         console.print(f"evaluation: {error}", markup=False, highlight=False)
     except BrokenProcessPool:
         console.print(

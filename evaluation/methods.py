@@ -25,7 +25,7 @@ ONE_VECTOR: Mapping[str, Any] = {
 }
 """What makes textual inversion of the default."""
 
-LAMBDAS = tuple(DEFAULT.attention_weight * factor for factor in (0.03, 0.1, 0.3, 1, 3, 10))
+LAMBDAS = tuple(DEFAULT.attention_weight * factor for factor in (1, 10, 30, 100, 300, 1000))
 KEY_VALUE_COUNTS = (1, 2, 3, 5, 7, 10)
 STEPS = (200, 150, 100)
 

@@ -1,4 +1,4 @@
-"""Figures of pictures of two people, with bootstrap intervals over pairs."""
+"""Figures of pictures of two people, with bootstrap intervals over people."""
 
 import json
 from collections.abc import Mapping
@@ -46,15 +46,32 @@ def figures(scores: pd.DataFrame) -> dict[str, Any]:
         scores: what :func:`evaluation.pairs.judge_pairs` gives.
     """
     sums = _sums(scores)
+    weights = _resampled(scores)
     return {
+        "people": len(set(scores["left"]) | set(scores["right"])),
         "pairs": len(sums["met"]),
         "pictures": len(scores),
-        "figures": {name: _ratio(sums[name]) for name in FIGURES},
+        "figures": {name: _estimate(sums[name], weights) for name in FIGURES},
         "prompts": {
-            prompt: {name: _ratio(found)[0] for name, found in _sums(some).items()}
+            prompt: {name: _known(_ratio(found)) for name, found in _sums(some).items()}
             for prompt, some in scores.groupby("prompt", sort=False)
         },
     }
+
+
+def _resampled(scores: pd.DataFrame) -> Floats:
+    """``[resamples, pairs]``: how often each pair is in it.
+
+    People are drawn, not pairs: pairs of one person are alike. A pair is there as often as its one
+    person times as often as its other.
+    """
+    pairs = scores.groupby(["left", "right"]).size().index
+    people = sorted(set(pairs.get_level_values(0)) | set(pairs.get_level_values(1)))
+    share = np.full(len(people), 1 / len(people))
+    drawn = np.random.default_rng(0).multinomial(len(people), share, size=_RESAMPLES)
+    sides = ([people.index(pair[side]) for pair in pairs] for side in (0, 1))
+    left, right = (drawn[:, numbers] for numbers in sides)
+    return (left * right).astype(np.float32)
 
 
 def _sums(scores: pd.DataFrame) -> dict[str, Floats]:
@@ -74,20 +91,24 @@ def _sums(scores: pd.DataFrame) -> dict[str, Floats]:
     return sums
 
 
-def _ratio(sums: Floats) -> Estimate:
-    """Sum of sums over sum of counts; percentile bootstrap over pairs."""
-    drawn = np.random.default_rng(0).integers(len(sums), size=(_RESAMPLES, len(sums)))
+def _ratio(sums: Floats) -> Floats:
+    """Sum of sums ``[..., pairs, 2]`` over sum of counts; NaN where nothing is counted."""
+    total, count = np.moveaxis(sums.sum(axis=-2), -1, 0)
+    ratio: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return ratio
 
-    def mean(some: Floats) -> Floats:
-        total, count = some.sum(axis=-2).T
-        result: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        return result
 
-    value, resampled = mean(sums), mean(sums[drawn])
-    if np.isnan(value):
+def _estimate(sums: Floats, weights: Floats) -> Estimate:
+    """A ratio with the percentile bootstrap's interval."""
+    value = _known(_ratio(sums))
+    if value is None:
         return [None, None, None]
-    low, high = np.nanquantile(resampled, [0.025, 0.975])
-    return [round(float(each), 4) for each in (value, low, high)]
+    low, high = np.nanquantile(_ratio(weights[:, :, None] * sums), [0.025, 0.975])
+    return [value, round(float(low), 4), round(float(high), 4)]
+
+
+def _known(ratio: Floats) -> float | None:
+    return None if np.isnan(ratio) else round(float(ratio), 4)
 
 
 def write_table(scores: pd.DataFrame, out: Path) -> None:
@@ -100,8 +121,9 @@ def write_table(scores: pd.DataFrame, out: Path) -> None:
 def markdown(found: Mapping[str, Any]) -> str:
     """All figures to read."""
     lines = [
-        f"{found['pictures']} pictures of {found['pairs']} pairs; in brackets 95 % bootstrap "
-        "intervals over pairs. All but Prompt, met and Detect are of pictures with two faces.",
+        f"{found['pictures']} pictures of {found['pairs']} pairs of {found['people']} people; in "
+        "brackets 95 % bootstrap intervals over people. All but Prompt, met and Detect are of "
+        "pictures with two faces.",
         "",
         "| | |",
         "|---|---|",

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.command import add_arguments, run_command, settings_of
+from evaluation.errors import EvaluationError
 from evaluation.experiments import Experiment
 from evaluation.methods import METHODS
 from evaluation.suite import Suite
@@ -28,8 +29,8 @@ VALIDATION = 100
 """Number of the first validation person; test people are those from 0 on."""
 
 _SHARED: Mapping[str, tuple[Any, ...]] = {
-    "learning_rate": (0.005, 0.01, 0.02),
-    "average_from": (0.25, 0.5),
+    "learning_rate": (0.0025, 0.005, 0.01, 0.02),
+    "average_from": (0.25, 0.5, 0.75),
 }
 SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "textual-inversion": _SHARED,
@@ -44,13 +45,19 @@ SPACES: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
 
 
 def candidates(method: str, trials: int, seed: int) -> list[TrainingConfig]:
-    """The method as it is, and different draws from its space."""
+    """The method as it is, and different draws from its space.
+
+    Raises:
+        EvaluationError: the space has not so many; another method would get more trials.
+    """
     shipped, space = METHODS[method], SPACES[method]
     others = [
         config
         for values in itertools.product(*space.values())
         if (config := replace(shipped, **dict(zip(space, values, strict=True)))) != shipped
     ]
+    if trials > len(others) + 1:
+        raise EvaluationError(f"--trials: at most {len(others) + 1}, got {trials}")
     order = np.random.default_rng(seed).permutation(len(others))
     return [shipped, *(others[number] for number in order[: trials - 1])]
 
@@ -65,21 +72,20 @@ def changes(method: str, config: TrainingConfig) -> dict[str, Any]:
 def main() -> int:
     """Runs the search of the command line."""
     arguments = _parser().parse_args()
-    methods = {
-        f"{method} {number}": config
-        for method in SPACES
-        for number, config in enumerate(candidates(method, arguments.trials, arguments.seed))
-    }
-    experiments = {
-        method: Experiment(
-            f"Search: {method}",
-            {name: name for name in methods if name.startswith(f"{method} ")},
-            seeds=arguments.seeds,
-        )
-        for method in SPACES
-    }
+    methods: dict[str, TrainingConfig] = {}
 
     def prepare() -> Suite:
+        for method in SPACES:
+            tried = candidates(method, arguments.trials, arguments.seed)
+            methods.update({f"{method} {number}": config for number, config in enumerate(tried)})
+        experiments = {
+            method: Experiment(
+                f"Search: {method}",
+                {name: name for name in methods if name.startswith(f"{method} ")},
+                seeds=arguments.seeds,
+            )
+            for method in SPACES
+        }
         settings = settings_of(arguments, VALIDATION)
         some = settings.prompts[:: arguments.every]
         return Suite(
@@ -121,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluation.search", description=__doc__)
     add = parser.add_argument
     add("--out", type=Path, default=Path("out/search"), help="folder of the results")
-    add("--trials", type=int, default=16, help="configurations of each method")
+    add("--trials", type=int, default=8, help="configurations of each method")
     add("--seed", type=int, default=0, help="of their draw")
     add("--identities", type=int, default=8, help="validation people")
     add("--seeds", type=int, default=1, help="pictures of a prompt")

@@ -1,6 +1,7 @@
 """What an evaluation measures, and the folder that its results lie in."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,6 +17,8 @@ from evaluation.people import FaceWorldPeople, FolderPeople, People
 
 FACE_LEVEL = "face"
 """The level of `a photo of the face of V*`: *ID(F) and *Detect(F) of Table I."""
+
+_TEMPLATE = r"[^{}]*\{\}[^{}]*"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Settings:
         return {
             "base_model": base.digest,
             "class_noun": self.class_noun,
+            "initial_words": list(base.initial_words.get(self.class_noun, ())),
             "first": self.first,
             "prompts": prompts,
             "sampling": asdict(self.sampling),
@@ -98,8 +102,10 @@ def prompts_of(levels: Mapping[str, Any]) -> tuple[Prompt, ...]:
     """Prompts by level. Raises :class:`EvaluationError`."""
     prompts = [Prompt(level, text) for level, texts in levels.items() for text in texts]
     for prompt in prompts:
-        if not isinstance(prompt.text, str) or prompt.text.count("{}") != 1:
-            raise EvaluationError(f"--prompts: {prompt.text!r} must have one {{}} for the subject")
+        if not isinstance(prompt.text, str) or not re.fullmatch(_TEMPLATE, prompt.text):
+            raise EvaluationError(
+                f"--prompts: {prompt.text!r} must have one {{}} for the subject, and no other brace"
+            )
     if len({prompt.text for prompt in prompts}) < len(prompts) or not prompts:
         raise EvaluationError("--prompts: must be at least one, and no text twice")
     return tuple(prompts)

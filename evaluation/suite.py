@@ -19,15 +19,17 @@ from evaluation.judges import Floats, Judge
 from evaluation.learning import config_key, parameters
 from evaluation.metrics import face_threshold, identity_score, nearest_is_own, similarity
 from evaluation.pairs import run_pairs
-from evaluation.people import GALLERY, People, gallery
+from evaluation.people import People, gallery
 from evaluation.plots import write_plots
 from evaluation.scores import collect
 from evaluation.settings import Folder, Settings
 from evaluation.tables import tables, write_tables
 from evaluation.timing import TIMED_PEOPLE, measure
 from evaluation.workers import WorkerSettings, device, missing, plan, quiet, work, write_strip
+from identity import PromptError
 from trainer.config import TrainingConfig
 from trainer.process import write_atomically
+from trainer.tokens import class_noun_token
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
     quiet()
     base = load(settings.base_model, device())
     judge, people = settings.load_judge(), settings.people(base)
-    _check(suite, people)
+    _check(suite, base, people)
     claimed = settings.to_json(base, judge, people)
     folder.claim(claimed)
     out.mkdir(parents=True, exist_ok=True)
@@ -113,6 +115,11 @@ def _gallery(folder: Folder, judge: Judge, people: People, first: int) -> Floats
         np.save(buffer, judge.faces(gallery(people, first))[0])
         write_atomically(path, buffer.getvalue())
     faces: Floats = np.load(path)
+    if len(lost := np.flatnonzero(~faces.any(axis=1))):
+        numbers = ", ".join(str(first + number) for number in lost)
+        raise EvaluationError(
+            f"--sources: no face is found in image {numbers} (from 0, by name); take it out"
+        )
     return faces
 
 
@@ -175,17 +182,28 @@ def _keep_timing(
         write_atomically(path, (json.dumps(timing, indent=1) + "\n").encode())
 
 
-def _check(suite: Suite, people: People) -> None:
-    last = suite.settings.first + suite.identities
+def _check(suite: Suite, base: BaseModel, people: People) -> None:
+    """What can be known before anything is learned or drawn."""
+    settings = suite.settings
+    class_noun_token(base, settings.class_noun)
+    for prompt in settings.prompts:
+        try:
+            base.tokenizer(prompt.text.format("<subject>"), ["subject"])
+        except PromptError as error:
+            raise EvaluationError(f"--prompts: {prompt.text!r}: {error}") from error
+    last = settings.first + suite.identities
     if people.count is not None and last > people.count:
         raise EvaluationError(
-            f"--identities: people {suite.settings.first} to {last - 1} are asked for, "
+            f"--identities: people {settings.first} to {last - 1} are asked for, "
             f"but there are {people.count} images"
         )
-    if people.count == 1:
-        raise EvaluationError("--sources: at least 2 images are needed, to tell people apart")
-    if suite.identities > GALLERY:
-        raise EvaluationError(f"--identities: at most {GALLERY}, got {suite.identities}")
+    if people.count is not None and people.count - settings.first < 2:
+        raise EvaluationError(
+            "--sources: at least 2 images are needed from --first on, to tell people apart"
+        )
+    most = max(experiment.identities for experiment in suite.experiments.values())
+    if suite.identities > most:
+        raise EvaluationError(f"--identities: at most {most}, got {suite.identities}")
 
 
 def _describe(suite: Suite, shown: Collection[str], width: int) -> dict[str, Any]:

@@ -11,3 +11,7 @@ class InputError(ValueError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, str]]:
+        """So that it reaches another process as it is."""
+        return type(self), (self.reason, str(self))

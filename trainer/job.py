@@ -113,7 +113,8 @@ def to_identity(learner: Learner, base: BaseModel, job: Job) -> Identity:
 def fingerprint(job: Job, images: Sequence[bytes], base: BaseModel) -> str:
     """Names a training: a checkpoint of another one is never gone on from."""
     names = [digest(image) for image in images]
-    parts = [names, base.digest, job.class_noun, job.config.to_json(), job.seed]
+    words = base.initial_words.get(job.class_noun, ())  # which the digest leaves out
+    parts = [names, base.digest, words, job.class_noun, job.config.to_json(), job.seed]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

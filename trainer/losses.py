@@ -17,17 +17,20 @@ def masked_mean_square(difference: Tensor, mask: Tensor) -> Tensor:
 def timestep_weight(
     schedule: NoiseSchedule, timesteps: Tensor, kind: Literal["uniform", "balanced"]
 ) -> Tensor:
-    """Weight ``[B]`` of the noise prediction's loss at timesteps ``[B]``.
+    """Weight ``[B]`` of the prediction's loss at timesteps ``[B]``.
 
     ``uniform`` is Eq. 5 as it stands. ``balanced`` is ``min((1 + snr) / snr, 15) min(1, 5 / snr)
-    / 2``: near clean latents as in Min-SNR (2303.09556), and more at noisy timesteps, where layout
-    and colours are decided and the plain noise loss is nearly zero.
+    / 2`` for the loss of predicted noise: near clean latents as in Min-SNR (2303.09556), and more
+    at noisy timesteps, where layout and colours are decided and the plain noise loss is nearly
+    zero. A predicted velocity's loss is that of the noise times ``(1 + snr) / snr`` (2202.00512),
+    which is taken out of its weight.
     """
     if kind == "uniform":
         return torch.ones(timesteps.shape, device=timesteps.device)
     signal, sigma = (part.flatten() for part in schedule.signal_and_noise(timesteps))
     snr = (signal / sigma).square()
-    return ((1 + snr) / snr).clamp(max=15) * (5 / snr).clamp(max=1) / 2
+    weight = ((1 + snr) / snr).clamp(max=15) * (5 / snr).clamp(max=1) / 2
+    return weight * snr / (1 + snr) if schedule.prediction == "v_prediction" else weight
 
 
 def norm_penalty(tokens: Tensor, norms: Tensor) -> Tensor:

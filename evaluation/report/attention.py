@@ -22,6 +22,9 @@ def build(results: Results) -> dict[str, Any] | None:
     named = labels("" if results.suite is None else results.suite["settings"]["class_noun"])
     for path in sorted(results.root.glob("attention/*.npz")):
         with np.load(path) as kept:
+            keys = kept["keys"].tolist() if "keys" in kept else []
+            if not _current(results, dict(zip(kept["methods"].tolist(), keys, strict=False))):
+                continue
             maps, pictures = kept["maps"].astype(np.float32), kept["pictures"]
             methods, tokens = kept["methods"].tolist(), kept["tokens"].tolist()
             prompt = str(kept["prompt"])
@@ -44,6 +47,13 @@ def build(results: Results) -> dict[str, Any] | None:
             }
         )
     return {"people": people} if people else None
+
+
+def _current(results: Results, keys: dict[str, str]) -> bool:
+    """Whether the methods, with their configs' keys, are what they are in the tables."""
+    known = {} if results.suite is None else results.suite["methods"]
+    same = (known[method]["key"] == key for method, key in keys.items() if method in known)
+    return bool(keys) and all(same)
 
 
 def _panel(shares: npt.NDArray[np.float32], drawn: Picture) -> Picture:

@@ -1,6 +1,7 @@
 """Attention maps of each token per stage, of several methods (paper Fig. 3 and 13)."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from basemodel import AttentionMaps, stage_means
 from basemodel.drawing import Pictures, draw, identity_conditioning, torch_denoiser
+from evaluation.learning import config_key
 from evaluation.scores import PLAIN
 from evaluation.seeds import seed_of
 from evaluation.studies.bench import Advance, Bench
@@ -27,15 +29,25 @@ def study(bench: Bench, advance: Advance) -> None:
 
     Written to ``attention/<person>.npz``: ``maps [M, S, T, h, w]`` of the T tokens of the prompt,
     begin and end left out, in S windows of the timesteps whatever the method's own stages;
-    ``pictures [M, H, W, 3]``, ``methods``, ``tokens`` and ``prompt``.
+    ``pictures [M, H, W, 3]``, ``methods``, their configs' ``keys``, ``tokens`` and ``prompt``.
     """
     numbers = bench.numbers[:_PEOPLE]
     for done, number in enumerate(numbers):
         path = bench.folder.root / "attention" / f"{number:04d}.npz"
-        if not path.exists():
+        if not path.exists() or _keys_in(path) != _keys(bench):
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, _recorded(bench, number))
         advance(done + 1, len(numbers))
+
+
+def _keys(bench: Bench) -> list[str]:
+    """Of the methods' configs; the class noun has none."""
+    return ["", *(config_key(bench.methods[name]) for name in _METHODS)]
+
+
+def _keys_in(path: Path) -> list[str]:
+    with np.load(path) as kept:
+        return kept["keys"].tolist() if "keys" in kept else []
 
 
 def _recorded(bench: Bench, number: int) -> bytes:
@@ -50,6 +62,7 @@ def _recorded(bench: Bench, number: int) -> bytes:
         maps=np.stack([maps[:, 1 : len(words) + 1] for _, maps in drawn]).astype(np.float16),
         pictures=np.stack([picture for picture, _ in drawn]),
         methods=list(identities),
+        keys=_keys(bench),
         tokens=words,
         prompt=_PROMPT,
     )

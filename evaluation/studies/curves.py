@@ -23,16 +23,16 @@ _MARKS = 10  # evenly spaced steps at which pictures are drawn
 def study(bench: Bench, advance: Advance) -> None:
     """Learns the first people together and looks at them on the way; ``curves/<key>.csv``.
 
-    A row: ``step``; ``denoising`` and ``attention`` losses, means over the steps since the last
-    row; ``norm`` of the tokens against the word they started from; ``id`` and ``score`` (Prompt)
-    with ``_low`` and ``_high`` ends of their 95 % intervals over people. What is drawn is what
-    would be kept if the training ended there.
+    A row: ``step``; number of ``people``; ``denoising`` and ``attention`` losses, means over the
+    steps since the last row; ``norm`` of the tokens against the word they started from; ``id`` and
+    ``score`` (Prompt) with ``_low`` and ``_high`` ends of their 95 % intervals over people. What is
+    drawn is what would be kept if the training ended there.
     """
     total = len(_METHODS) * (_MARKS + 1)
     for place, name in enumerate(_METHODS):
         before = place * (_MARKS + 1)
         path = bench.folder.root / "curves" / f"{config_key(bench.methods[name])}.csv"
-        if not path.exists():
+        if not path.exists() or pd.read_csv(path)["people"][0] != len(_people(bench)):
             curve = _curve(bench, bench.methods[name], lambda rows: advance(before + rows, total))  # noqa: B023
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, curve.to_csv(index=False, float_format="%.6g").encode())
@@ -40,7 +40,7 @@ def study(bench: Bench, advance: Advance) -> None:
 
 
 def _curve(bench: Bench, config: TrainingConfig, told: Callable[[int], None]) -> pd.DataFrame:
-    numbers = bench.numbers[:TOGETHER]
+    numbers = _people(bench)
     views = [make_views(bench.base, [bench.people.source(n)], config, n) for n in numbers]
     training = Training.of(bench.base, config, bench.settings.class_noun, views, list(numbers))
     marks = np.linspace(0, config.steps, _MARKS + 1).round().astype(int)
@@ -49,6 +49,7 @@ def _curve(bench: Bench, config: TrainingConfig, told: Callable[[int], None]) ->
         steps = [training.take_step() for _ in range(mark - training.learners[0].step)]
         row = {
             "step": mark,
+            "people": len(numbers),
             "denoising": _mean([each.denoising for step in steps for each in step]),
             "attention": _mean([each.attention for step in steps for each in step]),
             "norm": _norm(training),
@@ -56,6 +57,10 @@ def _curve(bench: Bench, config: TrainingConfig, told: Callable[[int], None]) ->
         rows.append(row | _scores(bench, training))
         told(len(rows))
     return pd.DataFrame(rows)
+
+
+def _people(bench: Bench) -> Sequence[int]:
+    return bench.numbers[:TOGETHER]
 
 
 def _norm(training: Training) -> float:

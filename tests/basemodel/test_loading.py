@@ -1,5 +1,6 @@
 """A diffusers directory is loaded as it is, named by its digest, and anything else refused."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_names_that_older_libraries_gave_the_tensors(checkpoint: Path, tmp_path:
         weights = getattr(base, part).state_dict()
         for name, found in getattr(model, part).state_dict().items():
             assert torch.equal(found, weights[name]), name
+
+
+@pytest.mark.parametrize(("name", "tokens"), [("ada boris", 2), ("", 0)])
+def test_a_known_name_is_one_token(
+    checkpoint: Path, tmp_path: Path, name: str, tokens: int
+) -> None:
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    (copy / "likeness.json").write_text(json.dumps({"initial_words": {"person": ["ada", name]}}))
+    with pytest.raises(BaseModelError, match=f"initial_words: '{name}' must be one .* is {tokens}"):
+        load(copy)
 
 
 def test_neither_directory_nor_hub_id(tmp_path: Path) -> None:

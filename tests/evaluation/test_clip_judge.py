@@ -1,5 +1,6 @@
 """Wiring and preprocessing of the judges for photographs: random weights, so scores say nothing."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +47,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def face_network(path: Path, side: int = 112) -> Path:
+def face_network(path: Path, side: int = 112, rows: int | str = "N") -> Path:
     """Colour means of the picture as its face."""
     graph = helper.make_graph(
         [helper.make_node("ReduceMean", ["face"], ["embedding"], axes=[2, 3], keepdims=0)],
         "arcface",
-        [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["N", 3, side, side])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info("face", TensorProto.FLOAT, [rows, 3, side, side])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [rows, 3])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.save(model, path)
@@ -67,6 +68,24 @@ def test_faces_are_unit_vectors_of_pictures_in_minus_one_to_one(clip: Path, tmp_
     np.testing.assert_allclose(faces, means / np.linalg.norm(means, axis=1)[:, None], atol=1e-4)
     assert found.all()
     assert judge.prompt_threshold("anything") == 0.23
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_face_network_of_a_fixed_batch(clip: Path, tmp_path: Path, rows: int) -> None:
+    any_number = ClipFaceJudge(str(clip), face_network(tmp_path / "any.onnx"), None, 0.23)
+    fixed = ClipFaceJudge(str(clip), face_network(tmp_path / "f.onnx", rows=rows), None, 0.23)
+    np.testing.assert_array_equal(fixed.faces(PICTURES)[0], any_number.faces(PICTURES)[0])
+
+
+def test_a_judge_is_named_by_its_weights(clip: Path, tmp_path: Path) -> None:
+    face = face_network(tmp_path / "face.onnx")
+    other = shutil.copytree(clip, tmp_path / clip.name)
+    described = [ClipFaceJudge(str(path), face, None, 0.23).description for path in (clip, other)]
+    assert described[0] == described[1]
+    model = CLIPModel.from_pretrained(other)
+    model.logit_scale.data += 1
+    model.save_pretrained(other)
+    assert ClipFaceJudge(str(other), face, None, 0.23).description != described[0]
 
 
 def test_prompt_scores_are_the_cosines_of_clip(clip: Path, tmp_path: Path) -> None:

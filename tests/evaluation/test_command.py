@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from evaluation.__main__ import main
+from evaluation.errors import EvaluationError
 from evaluation.methods import METHODS
 from evaluation.people import FolderPeople
 from evaluation.search import SPACES, candidates, changes, ranking
@@ -34,7 +35,11 @@ def without_judges(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--prompts", "bad.json"], "'a photo' must have one {} for the subject"),
         (["--base-model", "WITHOUT"], "no judges in"),
         (["--base-model", "few"], "few: no text_encoder/model.safetensors"),
-        (["--identities", "300"], "--identities: at most 256, got 300"),
+        (["--identities", "33"], "--identities: at most 32, got 33"),
+        (["--prompts", "braces.json"], "'{} and {0}' must have one {} for the subject"),
+        (["--prompts", "long.json"], "101 tokens, but the text window holds 75"),
+        (["--sources", "two", "--class-noun", "labradoodle"], "class_noun: must be a word"),
+        (["--sources", "two", "--first", "1", "--identities", "1"], "--sources: at least 2 images"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -50,7 +55,12 @@ def test_bad_input_is_one_line(
     (tmp_path / "empty").mkdir()
     (tmp_path / "few").mkdir()
     Image.new("RGB", (64, 64)).save(tmp_path / "few/ann.png")
-    (tmp_path / "bad.json").write_text(json.dumps({"plain": ["a photo"]}))
+    (tmp_path / "two").mkdir()
+    for name in ("ann", "bea"):
+        Image.new("RGB", (64, 64)).save(tmp_path / "two" / f"{name}.png")
+    texts = {"bad": "a photo", "braces": "{} and {0}", "long": "{}" + " photo" * 100}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"plain": [text]}))
     given = [str(without_judges) if word == "WITHOUT" else word for word in arguments]
     base = [] if "--base-model" in given else ["--base-model", str(checkpoint)]
     monkeypatch.setattr(sys, "argv", ["evaluation", *base, *given])
@@ -70,6 +80,13 @@ def test_a_folder_of_images_is_people_in_the_order_of_names(tmp_path: Path) -> N
     assert people.count == 2
     assert people.source(0).shape == (32, 32, 3)
     assert people.source(1)[0, 0].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize("method", SPACES)
+def test_all_methods_of_a_search_have_as_many_trials(method: str) -> None:
+    assert len(candidates(method, trials=12, seed=0)) == 12
+    with pytest.raises(EvaluationError, match="--trials: at most"):
+        candidates(method, trials=1000, seed=0)
 
 
 @pytest.mark.parametrize("method", SPACES)

@@ -98,6 +98,15 @@ def test_figures_by_hand() -> None:
     assert (found["pairs"], found["pictures"]) == (2, 4)
 
 
+def test_intervals_are_over_people() -> None:
+    """Two people are one pair both ways round, in every resample that has them both."""
+    scores = pd.DataFrame({"left": [0, 1], "right": [1, 0], "prompt": "p"}).assign(
+        score=0.5, met=[0, 1], two=1, both=1, swap=0, merge=0,
+        left_own=1, left_other=0, right_own=1, right_other=0,
+    )  # fmt: skip
+    assert figures(scores)["figures"]["met"] == [0.5, 0.5, 0.5]
+
+
 def test_without_two_faces_there_is_no_figure_of_them() -> None:
     scores = pd.DataFrame({"left": [0], "right": 1, "prompt": "p"}).assign(
         score=0.5, met=1, two=0, both=1, swap=0, merge=0,

@@ -84,6 +84,7 @@ def write_studies(out: Path) -> None:
         maps=rng.random((2, 5, 3, 4, 4), np.float32).astype(np.float16),
         pictures=pixels(2),
         methods=["plain", "5kv-all"],
+        keys=["", "aaa"],
         tokens=["photo", "of", "V*"],
         prompt="photo of {}",
     )
@@ -134,6 +135,17 @@ def test_everything_there_is_on_the_page_and_nothing_comes_from_elsewhere(tmp_pa
     assert not re.search(r"https?://|url\((?!#)|@import", text)
     for stand_in in ("#010101", "#040404"):
         assert stand_in not in text
+
+
+def test_maps_of_another_config_are_not_shown(tmp_path: Path) -> None:
+    (title,) = (section.title for section in SECTIONS if section.name == "attention")
+    write_suite(tmp_path)
+    write_studies(tmp_path)
+    assert title in headings(page(Results(tmp_path)))
+    suite = json.loads((tmp_path / "suite.json").read_text())
+    suite["methods"]["5kv-all"]["key"] = "changed"
+    (tmp_path / "suite.json").write_text(json.dumps(suite))
+    assert title not in headings(page(Results(tmp_path)))
 
 
 def test_sections_without_results_are_named_with_what_makes_them(tmp_path: Path) -> None:

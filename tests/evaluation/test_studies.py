@@ -82,6 +82,20 @@ def test_attention_is_kept_of_every_token_and_method(bench: Bench) -> None:
     assert (shares < 1).all()  # begin, end and padding take the rest
 
 
+def test_attention_of_another_config_is_recorded_anew(bench: Bench) -> None:
+    def recorded() -> tuple[int, list[str]]:
+        attention.study(bench, lambda *_: None)
+        path = bench.folder.root / "attention/0000.npz"
+        with np.load(path) as kept:
+            return path.stat().st_mtime_ns, kept["keys"].tolist()
+
+    before = recorded()
+    assert recorded() == before
+    changed = replace(QUICK, attention_loss="none")
+    bench = replace(bench, methods=METHODS | {"5kv-none": changed})
+    assert config_key(changed) in recorded()[1]
+
+
 def test_curves_go_from_before_the_first_step_to_the_last(bench: Bench) -> None:
     curves.study(bench, lambda *_: None)
     curve = pd.read_csv(bench.folder.root / "curves" / f"{config_key(QUICK)}.csv")
@@ -89,6 +103,10 @@ def test_curves_go_from_before_the_first_step_to_the_last(bench: Bench) -> None:
     assert curve["norm"][0] == pytest.approx(1)
     assert curve["denoising"].isna().tolist() == [True] + [False] * 10
     assert (curve["id_low"] <= curve["id"]).all()
+    assert (curve["people"] == 2).all()
+    curves.study(replace(bench, numbers=(0,)), lambda *_: None)
+    curve = pd.read_csv(bench.folder.root / "curves" / f"{config_key(QUICK)}.csv")
+    assert (curve["people"] == 1).all()
 
 
 def test_substitutions_hold_the_identity_where_their_label_says() -> None:

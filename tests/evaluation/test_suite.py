@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from basemodel.drawing import SamplingSettings
+from basemodel.drawing import Pictures, SamplingSettings
 from evaluation.errors import EvaluationError
 from evaluation.experiments import EXPERIMENTS, Experiment
+from evaluation.judges import EmbeddedJudge, Flags, Floats
 from evaluation.learning import config_key, parameters
 from evaluation.methods import DEFAULT, METHODS
 from evaluation.scores import RawScores
@@ -97,6 +98,22 @@ def test_from_people_to_tables_and_on_to_more_people(checkpoint: Path, tmp_path:
     other = settings(checkpoint, sampling=SamplingSettings(steps=3))
     with pytest.raises(EvaluationError, match="holds results of another sampling"):
         run(dataclasses.replace(suite(checkpoint), settings=other), tmp_path, lambda *_: None)
+
+
+def test_a_source_without_a_face_is_told_before_anything_is_learned(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = EmbeddedJudge.faces
+
+    def faces(judge: EmbeddedJudge, pictures: Pictures) -> tuple[Floats, Flags]:
+        embedded, found = judged(judge, pictures)
+        embedded[2] = 0
+        return embedded, found
+
+    monkeypatch.setattr(EmbeddedJudge, "faces", faces)
+    with pytest.raises(EvaluationError, match="--sources: no face is found in image 2 "):
+        run(suite(checkpoint), tmp_path, lambda *_: None)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def _alive(group: int) -> bool:
