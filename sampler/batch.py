@@ -37,6 +37,10 @@ class Assembler:
             ),
         }
 
+    def forget(self) -> None:
+        """Lets the features go: they tell of people."""
+        self._features, self._stacked = [], {}
+
 
 def _same(some: Sequence[Features], others: Sequence[Features]) -> bool:
     """Whether these are the same arrays, not only equal ones."""

@@ -5,39 +5,39 @@ a row soon costs the same in any company; a larger batch then only makes its pic
 another, while with fewer in flight the first are finished sooner and the last no later.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TOLERANCE = 0.1
 """A row may be dearer than in the cheapest batch by this share."""
 TRIALS = 3
-"""Steps after which a size is known; the quickest counts, as an engine's first call is slow."""
+"""Steps after which a size is known."""
+RECENT = 8
+"""Steps of a size that count. The quickest of them does: a mean would take a slow one for the
+size's fault, and then shun it."""
 MEMORY = 2000
 """Steps after which a size that was not run is tried again."""
-WEIGHT = 0.2
-"""Share of the newest step in the running mean of a size that is known."""
 
 
 @dataclass
 class _Cost:
     """Seconds of a row in batches of one size."""
 
-    seconds: float = float("inf")
-    trials: int = 0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     last_step: int = 0
 
+    @property
+    def seconds(self) -> float:
+        return min(self.recent)
+
     def known(self, step: int) -> bool:
-        return self.trials >= TRIALS and step - self.last_step <= MEMORY
+        return len(self.recent) >= TRIALS and step - self.last_step <= MEMORY
 
     def measured(self, seconds: float, step: int) -> None:
         if step - self.last_step > MEMORY:
-            self.seconds, self.trials = float("inf"), 0
-        if self.trials < TRIALS:
-            self.seconds = min(self.seconds, seconds)
-        else:
-            self.seconds += WEIGHT * (seconds - self.seconds)
-        self.trials += 1
+            self.recent.clear()
+        self.recent.append(seconds)
         self.last_step = step
 
 

@@ -1,15 +1,32 @@
 """Gathers single calls of a model into batches: what comes up while one runs goes with the next."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from sampler.policy import in_turns
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 
+@dataclass(eq=False)
+class _Entry(Generic[A, R]):
+    """An item that waits; see :class:`sampler.policy.Waiting`."""
+
+    item: A
+    answer: asyncio.Future[R]
+    tenant: str
+    priority: int
+    rank: int
+
+
 class Batcher(Generic[A, R]):
     """Runs one batch at a time, beside everything else on the event loop.
+
+    Higher priorities go first, and tenants take turns. Who stops waiting leaves the queue.
 
     Args:
         run: answers a batch, in order.
@@ -24,39 +41,38 @@ class Batcher(Generic[A, R]):
         limit: int,
     ) -> None:
         self._run, self._size, self._limit = run, size, limit
-        self._waiting: list[tuple[A, asyncio.Future[R]]] = []
+        self._waiting: list[_Entry[A, R]] = []
+        self._arrivals = itertools.count()
         self._worker: asyncio.Task[None] | None = None
 
-    async def __call__(self, item: A) -> R:
-        """The answer to one item. Raises what the batch it was in raised."""
+    async def __call__(self, item: A, tenant: str = "", priority: int = 0) -> R:
+        """The answer to one item of a tenant's. Raises what the batch it was in raised."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, answer))
+        self._waiting.append(_Entry(item, answer, tenant, priority, next(self._arrivals)))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await answer
 
     async def _work(self) -> None:
-        while self._waiting:
-            batch = self._next_batch()
+        while batch := self._next_batch():
             try:
-                answers = await self._run([item for item, _ in batch])
+                answers = await self._run([entry.item for entry in batch])
             except Exception as error:
-                for _, answer in batch:
-                    if not answer.done():
-                        answer.set_exception(error)
+                for entry in batch:
+                    if not entry.answer.done():
+                        entry.answer.set_exception(error)
             else:
-                for (_, answer), result in zip(batch, answers, strict=True):
-                    if not answer.done():
-                        answer.set_result(result)
+                for entry, result in zip(batch, answers, strict=True):
+                    if not entry.answer.done():
+                        entry.answer.set_result(result)
 
-    def _next_batch(self) -> list[tuple[A, asyncio.Future[R]]]:
+    def _next_batch(self) -> list[_Entry[A, R]]:
         """The first item that is still wanted, and those after it that fit in with it."""
-        self._waiting = [each for each in self._waiting if not each[1].done()]
-        batch: list[tuple[A, asyncio.Future[R]]] = []
-        rest: list[tuple[A, asyncio.Future[R]]] = []
+        batch: list[_Entry[A, R]] = []
+        rest: list[_Entry[A, R]] = []
         total, wanted = 0, None
-        for entry in self._waiting:
-            size, kind = self._size(entry[0])
+        for entry in in_turns(each for each in self._waiting if not each.answer.done()):
+            size, kind = self._size(entry.item)
             if not batch or (kind == wanted and total + size <= self._limit):
                 batch.append(entry)
                 total, wanted = total + size, kind

@@ -67,7 +67,8 @@ class Conditioner:
         }
         missing = [part for part in keys if part not in features]
         if missing:
-            encoded = await self._encode([self._sequences(request, part) for part in missing])
+            sequences = [self._sequences(request, part) for part in missing]
+            encoded = await self._encode(sequences, request.tenant, request.priority)
             for part, value in zip(missing, encoded, strict=True):
                 features[part] = value
                 self._cache.put(keys[part], value)

@@ -1,10 +1,11 @@
 """A request in flight: its pictures, who waits for it, and how it ends."""
 
 import asyncio
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from sampler.pace import Pace
 from sampler.picture import Picture
@@ -49,10 +50,16 @@ class Caller(Protocol):
 class Job:
     """A request in flight.
 
+    Args:
+        request: what to draw.
+        rank: when it came, in order.
+        caller: who waits for it.
+        latent_shape: ``(C, h, w)`` of its pictures.
+        most_rows: that a step may have.
+
     Attributes:
         tenant, priority: see :class:`sampler.request.SamplingRequest`.
-        rank: when it came, in order.
-        latent_shape: ``(C, h, w)`` of its pictures.
+        rank, latent_shape: see above.
         pictures: those that are not denoised yet; none before it is encoded.
         timeline: its phases so far.
         finished: resolves when all pictures are delivered; raises what went wrong instead.
@@ -64,13 +71,14 @@ class Job:
         rank: int,
         caller: Caller,
         latent_shape: tuple[int, int, int],
+        most_rows: int,
     ) -> None:
         self.tenant, self.priority, self.rank = request.tenant, request.priority, rank
         self.latent_shape = latent_shape
         self.pictures: list[Picture] = []
         self.timeline = Timeline()
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request, self._caller = request, caller
+        self._request, self._caller, self._most_rows = request, caller, most_rows
         self._deadline = time.monotonic() + request.seconds_left
         self._undelivered = len(request.seeds)
         self._steps_done = self._steps_told = 0
@@ -88,18 +96,27 @@ class Job:
             self.pictures = list(pictures)
             self.timeline.enter("queue")
 
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does some of its work beside the steps, until that is done or the job is over."""
+        task = asyncio.create_task(work)
+        self.finished.add_done_callback(lambda _: task.cancel())
+
     @property
     def steps_left(self) -> int:
-        """Steps of the loop that it needs at least."""
-        if self.waiting:
-            return self._request.steps_taken
-        return max((picture.steps_left for picture in self.pictures), default=0)
+        """Steps of the loop that it needs at least, though it had all their rows."""
+        if self.waiting and not self.pictures:  # each step has a row, perhaps a second one
+            longest, rows = self._request.steps_taken, self._total
+        else:
+            longest = max((picture.steps_left for picture in self.pictures), default=0)
+            rows = sum(picture.rows_left for picture in self.pictures)
+        return max(longest, math.ceil(rows / self._most_rows))
 
     def drop_if_late(self, pace: Pace) -> None:
         """Ends the job if it can't be done in time any more."""
-        end = time.monotonic() + self.steps_left * pace.least(self.latent_shape)
+        steps = self.steps_left
+        end = time.monotonic() + steps * pace.least(self.latent_shape)
         if not self.finished.done() and end > self._deadline:
-            self.fail(DeadlineMissedError(f"{self.steps_left} more steps don't fit the deadline"))
+            self.fail(DeadlineMissedError(f"{steps} more steps don't fit the deadline"))
 
     def attend(self) -> None:
         """Tells the caller what is new, and ends the job if nobody listens any more."""

@@ -34,14 +34,15 @@ class Judge:
         """Whether pictures are judged at all."""
         return self._takes is not None
 
-    async def flags(self, pixels: Pixels) -> bool:
+    async def flags(self, pixels: Pixels, tenant: str, priority: int) -> bool:
         """Whether a picture ``[H, W, 3]`` is to be held back.
 
         Raises :class:`sampler.engine.EngineError`; what could not be judged must not go out either.
         """
         if self._takes is None:
             return False
-        return await self._judge(await asyncio.to_thread(prepared, pixels, self._takes))
+        square = await asyncio.to_thread(prepared, pixels, self._takes)
+        return await self._judge(square, tenant, priority)
 
     async def _judge_all(self, pictures: Sequence[Prepared]) -> Sequence[bool]:
         inputs = {"pixel_values": np.stack(pictures)}

@@ -6,8 +6,10 @@ newcomers join at the next step and finished pictures leave at once.
 
 import asyncio
 import itertools
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from identity import ServingBundle
@@ -15,7 +17,7 @@ from sampler.batch import Assembler, split
 from sampler.batch_size import BatchSize
 from sampler.cache import ByteCache
 from sampler.conditioning import Conditioner
-from sampler.engine import Array, Engine
+from sampler.engine import Array, Engine, EngineError
 from sampler.job import Caller, Job
 from sampler.judge import Judge
 from sampler.pace import Pace
@@ -28,6 +30,11 @@ from sampler.settings import SamplerSettings
 from sampler.statistics import Statistics
 from sampler.tables import Tables
 from sampler.vae import Vae
+
+log = logging.getLogger(__name__)
+
+ATTEND_SECONDS = 0.1
+"""How often callers are asked and deadlines looked at while no step runs."""
 
 
 class QueueFullError(RuntimeError):
@@ -84,7 +91,6 @@ class Sampler:
         self._arrivals = itertools.count()
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        self._decoding: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Starts the loop, once; needs a running event loop."""
@@ -92,10 +98,11 @@ class Sampler:
             self._loop = asyncio.create_task(self._denoise(), name="denoise")
 
     def stop(self) -> None:
-        """Ends the loop and what it decodes."""
-        for task in (self._loop, *self._decoding):
-            if task is not None:
-                task.cancel()
+        """Ends the loop, and the requests in flight with it."""
+        if self._loop is not None:
+            self._loop.cancel()
+        for job in self._jobs:
+            job.finished.cancel()
 
     async def draw(self, request: SamplingRequest, caller: Caller) -> None:
         """Draws all pictures of a request; returns after the last one was handed over.
@@ -108,24 +115,31 @@ class Sampler:
         self._check_room(request.tenant)
         if self._judge.present:  # it can't see what a preview shows
             request = replace(request, preview_every=0)
-        job = Job(request, next(self._arrivals), caller, self._latent_shape(request))
+        shape, most_rows = self._latent_shape(request), self._bundle.max_rows
+        job = Job(request, next(self._arrivals), caller, shape, most_rows)
         self._jobs.append(job)
         try:
             job.drop_if_late(self._pace)
             if not job.finished.done():
-                job.begin(await self._pictures(request, job))
+                job.beside(self._prepare(request, job))
                 self._arrived.set()
             await job.finished
             self.statistics.drawn(job.timeline)
         finally:
             self._jobs.remove(job)
             self._show()
+            del request, job  # which the traceback of the job's own error would keep for long
 
     def _check_room(self, tenant: str) -> None:
         own = [job for job in self._jobs if job.tenant == tenant]
         if sum(job.waiting for job in own) >= self._max_waiting:
             steps = min((job.steps_left for job in own), default=1)
             raise QueueFullError(self._max_waiting, max(1.0, steps * self._pace.last))
+
+    async def _prepare(self, request: SamplingRequest, job: Job) -> None:
+        with job.failing_alone():
+            job.begin(await self._pictures(request, job))
+            self._arrived.set()
 
     async def _pictures(self, request: SamplingRequest, job: Job) -> list[Picture]:
         conditioning, start = await asyncio.gather(self._condition(request), self._start(request))
@@ -145,7 +159,9 @@ class Sampler:
         ]
 
     async def _start(self, request: SamplingRequest) -> Latents | None:
-        return None if request.init_image is None else await self._vae.encode(request.init_image)
+        if request.init_image is None:
+            return None
+        return await self._vae.encode(request.init_image, request.tenant, request.priority)
 
     def _latent_shape(self, request: SamplingRequest) -> tuple[int, int, int]:
         bundle = self._bundle
@@ -154,16 +170,36 @@ class Sampler:
 
     async def _denoise(self) -> None:
         while True:
-            for job in self._jobs:
-                job.drop_if_late(self._pace)
-            pictures = {picture: job for job in self._jobs for picture in job.pictures}
-            if not pictures:
-                self._arrived.clear()
-                self._attend()
+            owners: dict[Picture, Job] = {}
+            try:
+                if owners := self._next_batch():
+                    await self._step(owners)
+                else:
+                    await self._rest()
+            except Exception as error:  # it is these jobs' end, and not the loop's
+                _fail(owners.values() or self._jobs, error)
+                if not isinstance(error, EngineError):
+                    log.exception("the denoising loop goes on after an error")
+                    await asyncio.sleep(ATTEND_SECONDS)  # what fails again must not take the core
+
+    def _next_batch(self) -> dict[Picture, Job]:
+        """The pictures of the next step, and whose they are."""
+        for job in self._jobs:
+            job.drop_if_late(self._pace)
+        owners = {picture: job for job in self._jobs for picture in job.pictures}
+        return {
+            picture: owners[picture]
+            for picture in self._turns.choose(list(owners), self._batch_size.limit)
+        }
+
+    async def _rest(self) -> None:
+        """Waits for work; until there is some, nothing of what was drawn is kept."""
+        self._arrived.clear()
+        self._assemble.forget()
+        self._attend()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ATTEND_SECONDS if self._jobs else None):
                 await self._arrived.wait()
-                continue
-            batch = self._turns.choose(list(pictures), self._batch_size.limit)
-            await self._step({picture: pictures[picture] for picture in batch})
 
     def _attend(self) -> None:
         """Tells the callers what is new, and lets go those who have left."""
@@ -197,12 +233,7 @@ class Sampler:
         await asyncio.sleep(0)  # the engine begins, and the callers need not wait for it
         self._attend()
         self._tell_positions(set(owners.values()))
-        try:
-            noise = await answer
-        except Exception as error:
-            for job in owners.values():
-                job.fail(error)
-            return
+        noise = await answer
         answered = time.monotonic()
         self._advance(owners, split(noise, batch))
         ended = time.monotonic()
@@ -229,11 +260,15 @@ class Sampler:
             job.pictures.remove(picture)
             if not job.pictures:
                 job.timeline.enter("decode")
-            task = asyncio.create_task(self._decode(job, picture))
-            self._decoding.add(task)
-            task.add_done_callback(self._decoding.discard)
+            job.beside(self._decode(job, picture))
 
     async def _decode(self, job: Job, picture: Picture) -> None:
         with job.failing_alone():
-            pixels = await self._vae.decode(picture.latents)
-            job.deliver(picture.index, None if await self._judge.flags(pixels) else pixels)
+            pixels = await self._vae.decode(picture.latents, job.tenant, job.priority)
+            held_back = await self._judge.flags(pixels, job.tenant, job.priority)
+            job.deliver(picture.index, None if held_back else pixels)
+
+
+def _fail(jobs: Iterable[Job], error: Exception) -> None:
+    for job in jobs:
+        job.fail(error)

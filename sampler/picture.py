@@ -1,5 +1,6 @@
 """One picture on its way from noise to latents, with a scheduler of its own."""
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,10 @@ class Picture:
         self._scheduler = schedulers(request.scheduler, request.steps)
         skipped = request.steps - request.steps_taken
         self._timesteps = self._scheduler.timesteps[skipped:]
-        self._times = [float(timestep) for timestep in self._timesteps]  # looked at often
+        # Looked at often, so they are reckoned once.
+        self._times = [float(timestep) for timestep in self._timesteps]
+        self._rows = [1 + request.guided_at(timestep) for timestep in self._times]
+        self._rows_left = list(accumulate(reversed(self._rows), initial=0))[::-1]
         # The same draws as diffusers' pipelines given Generator("cpu").manual_seed(seed): the
         # picture's own, so that they don't depend on who else is being drawn.
         self._generator = torch.Generator("cpu").manual_seed(request.seeds[index])
@@ -67,14 +71,19 @@ class Picture:
         """What its rows of the next step attend to: the unconditional one first, as in
         diffusers' pipeline."""
         negative = self._conditioning.negative
-        if negative is None or not self._request.guided_at(self.timestep):
+        if negative is None or self.rows == 1:
             return (self._conditioning.prompt,)
         return (negative, self._conditioning.prompt)
 
     @property
     def rows(self) -> int:
         """Rows it takes in the next step's batch, the unconditional one included."""
-        return len(self.features)
+        return self._rows[self.steps_done]
+
+    @property
+    def rows_left(self) -> int:
+        """Rows it takes in all steps still to be done."""
+        return self._rows_left[self.steps_done]
 
     @property
     def steps_left(self) -> int:

@@ -1,5 +1,6 @@
 """Pictures to latents and back, several a call, beside the denoising loop."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,31 +34,43 @@ class Vae:
         self._decode: Batcher[Latents, Pixels | None]
         self._decode = Batcher(self._decode_all, lambda latents: (1, latents.shape), limit)
 
-    async def encode(self, pixels: Pixels) -> Latents:
+    async def encode(self, pixels: Pixels, tenant: str = "", priority: int = 0) -> Latents:
         """``[H, W, 3]`` pixels to ``[C, h, w]`` latents, the posterior's mean.
 
         Raises :class:`sampler.engine.EngineError`.
         """
-        return await self._encode(pixels)
+        return await self._encode(pixels, tenant, priority)
 
-    async def decode(self, latents: Latents) -> Pixels:
+    async def decode(self, latents: Latents, tenant: str = "", priority: int = 0) -> Pixels:
         """``[C, h, w]`` latents to ``[H, W, 3]`` pixels.
 
         Raises :class:`sampler.engine.EngineError`, also for a picture that is not finite.
         """
-        pixels = await self._decode(latents)
+        pixels = await self._decode(latents, tenant, priority)
         if pixels is None:
             raise EngineError("the picture has values that are not finite")
         return pixels
 
+    # Millions of numbers a picture: in a thread, as the event loop has steps to take.
+
     async def _encode_all(self, pictures: Sequence[Pixels]) -> Sequence[Latents]:
-        images = np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+        images = await asyncio.to_thread(_images, pictures)
         return list(await self._engine("vae_encoder", {"image": images}, "latents"))
 
     async def _decode_all(self, latents: Sequence[Latents]) -> Sequence[Pixels | None]:
         scaled = np.stack(latents) / self._scaling_factor
         images = await self._engine("vae_decoder", {"latents": scaled}, "image")
-        return [to_pixels(image) if np.isfinite(image).all() else None for image in images]
+        return await asyncio.to_thread(_pictures, images)
+
+
+def _images(pictures: Sequence[Pixels]) -> npt.NDArray[np.float32]:
+    """``[H, W, 3]`` pixels each -> ``[B, 3, H, W]`` in [-1, 1]."""
+    return np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+
+
+def _pictures(images: npt.NDArray[np.float32]) -> list[Pixels | None]:
+    """``[B, 3, H, W]`` -> ``[H, W, 3]`` pixels each, or None for one that is not finite."""
+    return [to_pixels(image) if np.isfinite(image).all() else None for image in images]
 
 
 def to_pixels(image: npt.NDArray[np.float32]) -> Pixels:

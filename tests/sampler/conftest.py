@@ -148,12 +148,17 @@ class Studio:
         return caller
 
 
-@pytest.fixture(scope="session")
-def runtimes(bundle: Path) -> dict[str, Runtime]:
+def load_runtimes(bundle: Path, threads: int) -> dict[str, Runtime]:
+    """A bundle's models by name."""
     return {
-        name: load("openvino", bundle / "models" / name / "1", threads=1)
+        name: load("openvino", bundle / "models" / name / "1", threads)
         for name in ("text_encoder", "unet", "vae_decoder", "vae_encoder")
     }
+
+
+@pytest.fixture(scope="session")
+def runtimes(bundle: Path) -> dict[str, Runtime]:
+    return load_runtimes(bundle, threads=1)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """How many rows a step has: as few as cost no more than many."""
 
+import random
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampler.batch_size import MEMORY, TOLERANCE, TRIALS, BatchSize
+from sampler.batch_size import MEMORY, RECENT, TOLERANCE, TRIALS, BatchSize
 
 Cost = Callable[[int], float]
 """Seconds of a step by its rows."""
@@ -61,6 +62,36 @@ def test_the_slow_first_call_of_a_size_does_not_count() -> None:
         return 3.0 if first else 0.005 * rows
 
     assert settled(cost)[1] == 2
+
+
+@pytest.mark.parametrize("enough", [2, 16])
+def test_a_slow_step_does_not_change_a_size_that_is_known(enough: int) -> None:
+    def cost(rows: int) -> float:
+        return 0.005 * rows if enough == 2 else 0.01 + 0.0005 * rows
+
+    sizes, limit = settled(cost)
+    assert limit == enough
+    for seconds in (1.0, *[cost(enough)] * RECENT, 1.0, 1.0):
+        sizes.stepped("square", enough, seconds)
+        assert sizes.limit("square", 16) == enough
+
+
+def test_a_size_that_has_become_dear_is_left() -> None:
+    sizes, limit = settled(lambda rows: 0.005 * rows)
+    for _ in range(RECENT):
+        sizes.stepped("square", limit, 0.02)
+    assert sizes.limit("square", 16) > limit
+
+
+def test_noise_does_not_make_it_waver() -> None:
+    noise, steps = random.Random(0), 1000
+    sizes, _ = settled(lambda rows: 0.01 + 0.0005 * rows)
+    limits = []
+    for _ in range(steps):
+        limits.append(sizes.limit("square", 16))
+        seconds = (0.01 + 0.0005 * limits[-1]) * noise.lognormvariate(0, 0.2)
+        sizes.stepped("square", limits[-1], seconds)
+    assert limits.count(16) > 0.95 * steps
 
 
 def test_what_was_not_run_for_long_is_tried_again() -> None:

@@ -45,7 +45,7 @@ async def test_each_scheduler_draws_what_diffusers_draws(
     assert apart(answer.pictures[0], expected) <= LEVELS
 
 
-@pytest.mark.parametrize("name", ["ddim", "dpmpp_2m", "euler", "unipc"])
+@pytest.mark.parametrize("name", sorted(SCHEDULERS))
 async def test_starts_from_a_picture_as_diffusers_does(
     studio: Studio, pipeline: StableDiffusionPipeline, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """A heartbeat is a real call of every model that has not just answered."""
 
+import numpy as np
 import pytest
 
 from sampler.engine import EngineError
@@ -35,3 +36,9 @@ async def test_tells_which_model_is_away(studio: Studio) -> None:
     studio.engine.broken.add("vae_decoder")
     with pytest.raises(EngineError, match="vae_decoder is broken"):
         await HeartbeatEngine(studio.engine, studio.bundle).check()
+
+
+async def test_asks_for_something_to_compute(studio: Studio) -> None:
+    """An engine that tries out its ways to compute would find them all alike for zeros."""
+    for inputs, _ in smallest_calls(studio.bundle).values():
+        assert all(np.ptp(each) > 0 for each in inputs.values() if each.size > 1)

@@ -2,13 +2,25 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from sampler.job import CancelledByCaller, DeadlineMissedError
 from sampler.loop import QueueFullError
-from tests.sampler.conftest import Collector, Studio, text
+from sampler.request import SamplingRequest
+from tests.sampler.conftest import Collector, Gate, Studio, text
+
+
+@dataclass
+class Leaving(Collector):
+    """A caller that goes away when it is told to."""
+
+    gone: bool = False
+
+    def cancelled(self) -> bool:
+        return self.gone
 
 
 def seconds(number: float) -> np.ndarray:
@@ -71,6 +83,24 @@ async def test_what_can_not_meet_its_deadline_costs_no_step(studio: Studio) -> N
     assert studio.engine.calls == calls
 
 
+async def test_pictures_that_take_turns_need_the_steps_of_all_of_them(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four guided pictures fit in a step, and eight where there is no guidance."""
+    monkeypatch.setattr(studio.sampler._pace, "least", lambda _: 1.0)
+
+    def sixteen(left: float, **options: np.ndarray) -> SamplingRequest:
+        seeds = tuple(range(16))
+        return studio.request(seeds=seeds, steps=4, seconds_left=seconds(left), **options)
+
+    with pytest.raises(DeadlineMissedError, match="16 more steps"):
+        await studio.draw(sixteen(15.5))
+    assert not studio.engine.calls["unet"]
+    half_guided = np.array([600, 200], np.float32)  # twelve steps
+    for in_time in (sixteen(30.0), sixteen(15.5, guidance_interval=half_guided)):
+        assert len((await studio.draw(in_time)).pictures) == 16
+
+
 async def test_what_falls_behind_is_dropped_on_the_way(studio: Studio) -> None:
     """Its rows are free for others from the next step on."""
     late = studio.draw(studio.request(steps=150, seconds_left=seconds(0.05)))
@@ -90,6 +120,45 @@ async def test_at_most_one_step_runs_after_a_cancel(studio: Studio, cancel_after
     with pytest.raises(CancelledByCaller):
         await studio.sampler.draw(studio.request(steps=50), caller)
     assert studio.engine.calls["unet"] - cancel_after <= 1
+
+
+@pytest.mark.parametrize("model", ["text_encoder", "vae_decoder"])
+@pytest.mark.parametrize("why", [CancelledByCaller, DeadlineMissedError])
+async def test_who_is_encoded_or_decoded_may_leave_or_be_late(
+    studio: Studio, model: str, why: type[Exception]
+) -> None:
+    """Though no step runs in which it would be noticed."""
+    studio.engine.gates[model] = gate = Gate()
+    caller = Leaving()
+    left = 0.5 if why is DeadlineMissedError else 60.0
+    request = studio.request(steps=1, seconds_left=seconds(left))
+    drawing = asyncio.create_task(studio.sampler.draw(request, caller))
+    await gate.reached.wait()
+    caller.gone = why is CancelledByCaller
+    async with asyncio.timeout(10):
+        with pytest.raises(why):
+            await drawing
+
+
+@pytest.mark.parametrize("model", ["text_encoder", "vae_decoder"])
+async def test_what_nobody_waits_for_is_not_encoded_or_decoded(studio: Studio, model: str) -> None:
+    studio.engine.gates[model] = gate = Gate()
+    first = asyncio.create_task(studio.draw(studio.request("a dog", steps=1, guidance=1.0)))
+    await gate.reached.wait()
+    leaver = Leaving()
+    leaving = asyncio.create_task(studio.sampler.draw(studio.request("a man", steps=1), leaver))
+    staying = asyncio.create_task(
+        studio.draw(studio.request("a woman", steps=1, guidance=1.0, tenant=text("b")))
+    )
+    while model == "vae_decoder" and studio.engine.rows["unet"] != [1, 3]:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    leaver.gone = True
+    async with asyncio.timeout(10):
+        with pytest.raises(CancelledByCaller):
+            await leaving
+    gate.opened.set()
+    await asyncio.gather(first, staying)
+    assert studio.engine.rows[model] == [1, 1]
 
 
 async def test_pictures_are_the_same_with_the_cache_off(

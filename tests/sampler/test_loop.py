@@ -1,13 +1,21 @@
 """The denoising loop over real models in this process: sharing, leaving, failing."""
 
 import asyncio
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sampler import vae
 from sampler.engine import EngineError
 from sampler.job import CancelledByCaller
+from sampler.picture import Picture
+from sampler.request import SamplingRequest
 from tests.sampler.conftest import Collector, Gate, Studio
 
 
@@ -139,3 +147,68 @@ async def test_serves_again_after_an_engine_failed(studio: Studio, model: str) -
         await studio.draw(studio.request())
     studio.engine.broken.clear()
     assert len((await studio.draw(studio.request())).pictures) == 1
+
+
+@pytest.mark.parametrize("part", ["_assemble", "_turns", "_batch_size"])
+async def test_serves_again_after_a_mistake_of_its_own(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(studio.sampler, part, None)
+        async with asyncio.timeout(10):
+            with pytest.raises((AttributeError, TypeError)):
+                await studio.draw(studio.request())
+    assert len((await studio.draw(studio.request())).pictures) == 1
+
+
+@pytest.mark.parametrize("leave_after", [None, 1])
+async def test_nothing_of_a_person_stays_when_all_is_drawn(
+    open_studio: Callable[..., Studio], monkeypatch: pytest.MonkeyPatch, leave_after: int | None
+) -> None:
+    """Whose prompt the cache has forgotten; at once, as an idle process collects no garbage."""
+    kept: list[weakref.ref[object]] = []
+
+    class Watched(Picture):
+        def __init__(self, request: SamplingRequest, *others: Any) -> None:
+            super().__init__(request, *others)
+            conditioning = others[2]
+            kept.extend(map(weakref.ref, (self, request.identities, conditioning.prompt)))
+
+    class Listening(Collector):
+        def progress(self, done: int, total: int, queue_position: int) -> None:
+            super().progress(done, total, queue_position)
+            stacked = studio.sampler._assemble._stacked
+            kept.extend(map(weakref.ref, stacked.values()))
+
+    monkeypatch.setattr("sampler.loop.Picture", Watched)
+    studio = open_studio(conditioning_cache_bytes=0)
+    people = {"ann": studio.stranger(1)}
+    with suppress(CancelledByCaller):
+        await studio.sampler.draw(studio.request("a <ann>", people=people), Listening(leave_after))
+    for _ in range(3):  # the event loop lets go what has run
+        await asyncio.sleep(0)
+    assert len(kept) > 3
+    assert not any(each() is not None for each in kept)
+
+
+async def test_pixels_are_reckoned_beside_the_event_loop(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: dict[str, threading.Thread] = {}
+
+    def noting(name: str) -> None:
+        function = getattr(vae, name)
+
+        def noted(*arguments: Any) -> Any:
+            threads[name] = threading.current_thread()
+            return function(*arguments)
+
+        monkeypatch.setattr(vae, name, noted)
+
+    noting("to_pixels")
+    noting("_images")
+    image = np.zeros((64, 64, 3), np.uint8)
+    size = np.array([64, 64], np.int32)
+    await studio.draw(studio.request(size=size, init_image=image))
+    assert threads.keys() == {"to_pixels", "_images"}
+    assert threading.main_thread() not in threads.values()

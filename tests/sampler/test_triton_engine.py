@@ -1,6 +1,7 @@
 """What Triton is handed for a step: the arrays' own memory, and each prompt once."""
 
 import sys
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -96,3 +97,15 @@ async def test_what_a_failed_call_was_sent_is_sent_anew(
     await engine("unet", step(prompt), "noise_pred")
     first, second = server.calls
     assert second["prompt_embeds_0"] is not first["prompt_embeds_0"]
+
+
+async def test_a_heartbeat_takes_the_place_of_what_was_sent_before(
+    server: Server, engine: Engine, step: Callable[[Array], dict[str, Array]]
+) -> None:
+    inputs = step(np.ones((2, 77), np.float32))
+    await engine("unet", inputs, "noise_pred")
+    sent = [weakref.ref(array) for array in inputs.values()]
+    del inputs
+    await engine("unet", step(np.zeros((1, 77), np.float32)), "noise_pred")
+    server.calls.clear()
+    assert [array() for array in sent] == [None, None]
