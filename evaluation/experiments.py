@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evaluation.methods import ABLATION, DEFAULT, KEY_VALUE_COUNTS, LAMBDAS, METHODS, STEPS
+from evaluation.methods import (
+    ABLATION,
+    DEFAULT,
+    KEY_VALUE_COUNTS,
+    LAMBDAS,
+    METHODS,
+    STEPS,
+    TOKENS,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,13 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         identities=16,
         seeds=1,
     ),
+    "tokens": Experiment(
+        "Tokens under the attention loss, each of weight 1",
+        {"no loss": "5kv-none"}
+        | {f"#{number}": f"sum over {each}" for number, each in enumerate(TOKENS, start=1)},
+        identities=16,
+        seeds=1,
+    ),
     "kv-count": Experiment(
         "Number of K-V pairs",
         {f"{count}": f"{count} K-V" for count in KEY_VALUE_COUNTS},
@@ -59,7 +74,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "steps": Experiment(
         "Steps of training",
         {f"{steps} steps": f"{steps} steps" for steps in STEPS}
-        | {f"textual inversion, {steps} steps": f"{steps} steps, one vector" for steps in STEPS},
+        | {f"textual inversion, {steps} steps": f"{steps} steps, one vector" for steps in STEPS}
+        | {"preset `paper`, 200 steps": "paper", "preset `paper`, 400 steps": "paper, 400 steps"},
         identities=16,
         seeds=1,
     ),

@@ -25,7 +25,8 @@ ONE_VECTOR: Mapping[str, Any] = {
 }
 """What makes textual inversion of the default."""
 
-LAMBDAS = tuple(DEFAULT.attention_weight * factor for factor in (1, 10, 30, 100, 300, 1000))
+LAMBDAS = tuple(DEFAULT.attention_weight * factor for factor in (1, 3, 10, 30, 100, 300, 1000))
+TOKENS = ("identity", "prompt", "all")
 KEY_VALUE_COUNTS = (1, 2, 3, 5, 7, 10)
 STEPS = (200, 150, 100)
 
@@ -73,13 +74,17 @@ def _methods() -> dict[str, TrainingConfig]:
         "10kv-all": {"stages": 10},
     }
     changes |= {f"lambda {value:g}": {"attention_weight": value} for value in LAMBDAS}
+    alike = {"attention_reduction": "sum", "attention_weight": 1.0}
+    changes |= {f"sum over {tokens}": {"attention_loss": tokens, **alike} for tokens in TOKENS}
     changes |= {f"{count} K-V": {"stages": count} for count in KEY_VALUE_COUNTS}
     for steps in STEPS:
         changes[f"{steps} steps"] = {"steps": steps}
         changes[f"{steps} steps, one vector"] = {**ONE_VECTOR, "steps": steps}
     changes |= ABLATION
     methods = {name: replace(DEFAULT, **fields) for name, fields in changes.items()}
-    return methods | {"paper": PRESETS["paper"]}
+    paper = PRESETS["paper"]
+    twice = replace(paper, steps=2 * paper.steps)
+    return methods | {"paper": paper, f"paper, {twice.steps} steps": twice}
 
 
 METHODS: Mapping[str, TrainingConfig] = _methods()

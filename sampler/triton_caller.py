@@ -17,7 +17,7 @@ OUTPUTS = {
     "preview_of": np.int32,
     "refusal": np.object_,  # [2]: one of those below and why, with retry_seconds [1]
     "retry_seconds": np.float32,
-    "alive": np.int32,  # [1], the answer to a heartbeat
+    "alive": np.int32,  # [1], the answer to a heartbeat, and now and then while a request lasts
 }
 """The model's outputs and their types; a response carries some of them."""
 
@@ -51,7 +51,7 @@ class TritonCaller:
         self._send(filtered=np.array([index], np.int32))
 
     def alive(self) -> None:
-        """Answers a heartbeat."""
+        """Tells that the sampler lives."""
         self._send(alive=np.ones(1, np.int32))
 
     def refuse(self, refusal: str, why: str, retry_seconds: float = 0.0) -> None:

@@ -6,7 +6,8 @@ arrival without waiting for the last one, and all of them share one asyncio even
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = "heartbeat"
 """An input that stands alone: the answer is ``alive``, or the error of an engine that is not."""
+
+KEEP_ALIVE_SECONDS = 2.0
+"""So often every drawing's caller is told ``alive``: streams of a sampler that has died stay open,
+and nothing but their silence tells. A heartbeat's caller is not: over HTTP an error shows in the
+status only if nothing was sent before it.
+"""
 
 INPUTS = {**REQUIRED, **OPTIONAL}
 
@@ -84,7 +91,8 @@ class TritonPythonModel:
                 caller.alive()
                 caller.end()
                 return
-            await self._sampler.draw(self._parse(request), caller)
+            async with _kept_alive(caller):
+                await self._sampler.draw(self._parse(request), caller)
         except RequestError as error:
             outcome, end = "invalid", partial(caller.fail, str(error), error_codes.INVALID_ARG)
         except QueueFullError as error:
@@ -113,6 +121,20 @@ class TritonPythonModel:
             for tensor in [pb_utils.get_input_tensor_by_name(request, name)]
         }
         return parse_request(tensors, self._bundle, self._vocabulary)
+
+
+@asynccontextmanager
+async def _kept_alive(caller: TritonCaller) -> AsyncIterator[None]:
+    async def keep() -> None:
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            caller.alive()
+
+    keeping = asyncio.create_task(keep(), name="keep-alive")
+    try:
+        yield
+    finally:
+        keeping.cancel()
 
 
 TYPES = {

@@ -54,12 +54,12 @@ class Drawing:
                 self._metrics.generation_retries.inc()
 
     async def _mended(self, deadline: float) -> bool:
-        """Waits for the models to answer again; at once False if the server itself is away."""
+        """See :meth:`Watchdog.mended`; also False when the request's time is over first."""
         try:
             async with asyncio.timeout(_time_left(deadline)):
-                return await self._watchdog.check()
-        except TimeoutError:
-            raise _too_long() from None
+                return await self._watchdog.mended()
+        except TimeoutError:  # it was the models, and not the pictures, that took too long
+            return False
 
 
 class _Progress:

@@ -191,7 +191,9 @@ class Metrics:
             CALL_SECONDS,
         )
         self.model_reloads = self._counter(
-            "likeness_model_reloads", "Models loaded anew since their process had died.", "model"
+            "likeness_model_reloads",
+            "Models unloaded, to be loaded anew, since their process had died.",
+            "model",
         )
         self.store_up = self._gauge(
             "likeness_store_up", "1 if the database accepts a write.", together="livemin"

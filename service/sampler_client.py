@@ -22,6 +22,16 @@ from telemetry.tracing import carrier
 SAMPLER = "sampler"
 MODELS = (SAMPLER, "text_encoder", "unet", "vae_decoder", "vae_encoder")
 """Those of every bundle."""
+SAFETY_CHECKER = "safety_checker"
+
+SILENCE_SECONDS = 10.0
+"""A drawing that hears nothing for so long is lost: its sampler has died, or the way to it. Every
+two seconds the sampler tells that it lives, and no engine keeps it from that however long a step
+takes; a busy machine may, for some of the time.
+"""
+
+LOAD_SECONDS = 120.0
+"""How long we wait for a model to be loaded. One that takes longer is loaded all the same."""
 
 _CHANNEL = [
     ("grpc.max_receive_message_length", 64 * 2**20),
@@ -35,7 +45,7 @@ _STRICT_ERRORS = {"triton_grpc_error": "true"}
 
 def models_of(bundle: ServingBundle) -> tuple[str, ...]:
     """The models that draw with a bundle; one may judge pictures."""
-    return MODELS if bundle.safety_checker is None else (*MODELS, "safety_checker")
+    return MODELS if bundle.safety_checker is None else (*MODELS, SAFETY_CHECKER)
 
 
 @dataclass(eq=False)
@@ -72,6 +82,16 @@ class SamplerClient:
             loaded = await asyncio.gather(*map(self._client.is_model_ready, models))
         return [model for model, ready in zip(models, loaded, strict=True) if not ready]
 
+    async def absent(self) -> list[str]:
+        """Models that the repository holds for us and that are not loaded, or not yet.
+
+        Raises :class:`UnavailableError`.
+        """
+        async with self._probing():
+            index = await self._client.get_model_repository_index()
+        needed = (*MODELS, SAFETY_CHECKER)
+        return [each.name for each in index.models if each.name in needed and each.state != "READY"]
+
     async def version(self) -> str:
         """The server's version. Raises :class:`UnavailableError`."""
         async with self._probing():
@@ -87,25 +107,33 @@ class SamplerClient:
             ModelDiedError, DeadlineExceededError, UnavailableError, SamplerFailedError: see there.
         """
         tensors = {"heartbeat": np.ones(1, np.int32)}
-        async with aclosing(self._stream(tensors, time_limit)) as answers:
+        async with aclosing(self._stream(tensors, time_limit, None)) as answers:
             async for _ in answers:
                 pass
 
-    async def reload(self, model: str) -> None:
-        """Unloads a model whose process has died, and loads it anew.
+    async def unload(self, model: str) -> None:
+        """Unloads a model whose process has died.
 
         A dead sampler leaves its streams open for ever: they are told that it has died.
 
         Raises:
-            UnavailableError, SamplerFailedError: it can't be loaded.
+            UnavailableError, SamplerFailedError: see there.
         """
         if model == SAMPLER:
             for stream in self._open:
                 stream.lost = True
                 stream.answers.cancel()
         with _told_as_gateway_errors():
-            await self._client.unload_model(model)
-            await self._client.load_model(model)
+            await self._client.unload_model(model, client_timeout=LOAD_SECONDS)
+
+    async def load(self, model: str) -> None:
+        """Loads a model; while others load it, waits until they have.
+
+        Raises:
+            UnavailableError, SamplerFailedError: it can't be loaded.
+        """
+        with _told_as_gateway_errors():
+            await self._client.load_model(model, client_timeout=LOAD_SECONDS)
 
     async def sample(
         self, request: SamplerRequest, time_limit: float
@@ -121,7 +149,8 @@ class SamplerClient:
             SamplerFailedError: see there.
         """
         missing = set(range(len(request.seeds)))
-        async with aclosing(self._stream(request.tensors(time_limit), time_limit)) as answers:
+        tensors = request.tensors(time_limit)
+        async with aclosing(self._stream(tensors, time_limit, SILENCE_SECONDS)) as answers:
             async for answer in answers:
                 for event in events_of(answer):
                     if isinstance(event, SamplerImage):
@@ -144,9 +173,18 @@ class SamplerClient:
             raise UnavailableError(message, "SAMPLER_UNAVAILABLE") from error
 
     async def _stream(
-        self, tensors: Mapping[str, npt.NDArray[Any]], time_limit: float
+        self,
+        tensors: Mapping[str, npt.NDArray[Any]],
+        time_limit: float,
+        silence_limit: float | None,
     ) -> AsyncGenerator[Any]:
-        """The sampler's answers to one request."""
+        """The sampler's answers to one request.
+
+        Args:
+            tensors: the request.
+            time_limit: seconds that all of them may take.
+            silence_limit: seconds that one may take; None: as long as all.
+        """
         answers = self._client.stream_infer(
             _once(tensors), stream_timeout=time_limit, headers={**_STRICT_ERRORS, **carrier()}
         )
@@ -154,7 +192,8 @@ class SamplerClient:
         self._open.add(stream)
         try:
             with _told_as_gateway_errors():
-                async for result, error in answers:
+                while (answer := await _next(answers, silence_limit)) is not None:
+                    result, error = answer
                     if error is not None:
                         raise error
                     yield result
@@ -165,6 +204,16 @@ class SamplerClient:
         finally:
             self._open.discard(stream)
             answers.cancel()
+
+
+async def _next(answers: Any, silence_limit: float | None) -> Any:
+    """The next of a stream's answers; None after the last one."""
+    try:
+        async with asyncio.timeout(silence_limit):
+            return await anext(answers, None)
+    except TimeoutError:
+        message = "the inference server has fallen silent"
+        raise UnavailableError(message, "SAMPLER_UNAVAILABLE") from None
 
 
 async def _once(tensors: Mapping[str, npt.NDArray[Any]]) -> AsyncIterator[dict[str, Any]]:

@@ -126,7 +126,7 @@ PRESETS = {
         smallest_scale=0.6,
     ),
 }
-"""``paper``: the stated values and nothing of ours that shapes the result."""
+"""``paper``: the values that it states; docs/training.md names our choices where it states none."""
 
 
 def configured(preset: str, changes: Mapping[str, Any]) -> TrainingConfig:

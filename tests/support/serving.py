@@ -92,8 +92,8 @@ async def executions(client: InferenceServerClient, model: str) -> int:
     return int(statistics.model_stats[0].execution_count)
 
 
-def kill_stub(server: TritonServer, model: str) -> None:
-    """Kills the process in which a server runs a model of its Python backend."""
+def kill_stub(server: TritonServer, model: str, number: signal.Signals = signal.SIGKILL) -> None:
+    """Sends a signal to the process in which a server runs a model of its Python backend."""
     place = f"/models/{model}/".encode()
     killed = 0
     for process in Path("/proc").glob("[0-9]*"):
@@ -104,6 +104,6 @@ def kill_stub(server: TritonServer, model: str) -> None:
             continue
         ours = parent == server.process.pid and command[0].endswith(STUB)
         if ours and any(place in word for word in command):
-            os.kill(int(process.name), signal.SIGKILL)
+            os.kill(int(process.name), number)
             killed += 1
     assert killed == 1
