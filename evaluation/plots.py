@@ -34,7 +34,7 @@ def write_sweep(rows: list[dict[str, Any]], axis: str, path: Path) -> None:
         above = [0 if high is None else high - mean for mean, _, high in found]
         places = range(len(rows))
         panel.errorbar(places, means, yerr=[below, above], marker="o", capsize=3)
-        panel.set_xticks(places, [row["label"] for row in rows])
+        panel.set_xticks(places, [row["label"] for row in rows], fontsize="small")
         panel.set_title(name)
         panel.set_xlabel(axis)
         panel.grid(alpha=0.3)

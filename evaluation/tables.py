@@ -117,9 +117,9 @@ def _seconds(timed: Mapping[str, Any] | None, key: str) -> float | None:
 
 
 def _comparable(pictures: pd.DataFrame, first: int, experiment: Mapping[str, Any]) -> pd.DataFrame:
-    """An experiment's pictures: of a person only the seeds that all its methods have drawn.
+    """An experiment's pictures: of people and seeds that all methods begun so far have drawn.
 
-    Other seeds are other noise, and would be taken for a difference between methods.
+    Other people and other noise would be taken for a difference between methods.
     """
     if pictures.empty:
         return pictures.reindex(columns=["method"])
@@ -128,9 +128,8 @@ def _comparable(pictures: pd.DataFrame, first: int, experiment: Mapping[str, Any
         & (pictures["person"] < first + experiment["identities"])
         & (pictures["seed"] < experiment["seeds"])
     ]
-    methods = chosen.groupby("person")["method"].transform("nunique")
-    with_seed = chosen.groupby(["person", "seed"])["method"].transform("nunique")
-    return chosen[with_seed == methods]
+    drawn_by = chosen.groupby(["person", "seed"])["method"].transform("nunique")
+    return chosen[drawn_by == chosen["method"].nunique()]
 
 
 def _of_level(pictures: pd.DataFrame) -> pd.DataFrame:

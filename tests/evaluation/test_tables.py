@@ -48,8 +48,8 @@ def suite(**experiment: Any) -> dict[str, Any]:
     }
 
 
-def rows_of(**experiment: Any) -> dict[str, Any]:
-    pictures = pd.read_csv(io.StringIO(CSV))
+def rows_of(more: str = "", **experiment: Any) -> dict[str, Any]:
+    pictures = pd.read_csv(io.StringIO(CSV + more))
     found = tables(pictures, suite(**experiment), TIMING)
     return {row["label"]: row for row in found["experiments"]["table1"]["rows"]}
 
@@ -95,6 +95,11 @@ def test_an_experiment_takes_its_own_people_and_seeds() -> None:
 
 def test_methods_are_compared_with_the_seeds_that_all_have_drawn() -> None:
     assert rows_of(seeds=2)["Ours"]["pictures"] == 6
+
+
+def test_methods_are_compared_on_the_people_whom_all_have_drawn() -> None:
+    third = "ours,2,actions,cup {},0,0.6,1,0.5,0,1,0.4,0.4,1,1,0,1\n"
+    assert rows_of(third, identities=3)["Ours"]["people"] == 2
 
 
 def test_differences_and_what_is_missing() -> None:
