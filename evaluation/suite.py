@@ -95,6 +95,7 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
         "identities": identities,
         "seeds": max(suite.seeds, kept["seeds"]),
         "image_size": list(base.image_size),
+        "gallery": len(sources),
         "face_threshold": face_threshold(sources),
         "ceiling": _ceiling(numbers, judge, people, sources),
         **_describe(suite, shown, base.token_width),

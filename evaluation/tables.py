@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from evaluation.people import GALLERY
 from evaluation.settings import FACE_LEVEL
 from evaluation.statistics import Estimate, differences, estimates
 from trainer.process import write_atomically
@@ -105,6 +106,7 @@ def tables(
         experiments[name] = {"title": experiment["title"], "rows": rows}
     return {
         "settings": suite["settings"],
+        "gallery": suite["gallery"],
         "ceiling": suite["ceiling"],
         "face_threshold": suite["face_threshold"],
         "experiments": experiments,
@@ -166,6 +168,11 @@ def markdown(figures: Mapping[str, Any]) -> str:
         f"of {figures['face_threshold']:.3f} on, which a share of .001 of strangers' source images "
         "reaches.",
     ]
+    if (known := figures["gallery"]) < GALLERY:
+        parts.append(
+            f"There are source images of {known} people only: *nearest of 32* and *of 256* are of "
+            f"no more, and the threshold is set by {known * (known - 1) // 2} pairs of strangers."
+        )
     if figures["ceiling"] is not None:
         ceiling = figures["ceiling"]
         parts.append(

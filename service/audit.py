@@ -5,7 +5,6 @@ for a moment and are written together, so that a drawing is not kept waiting for
 """
 
 import asyncio
-import contextlib
 
 import structlog
 
@@ -32,6 +31,7 @@ class AuditLog:
         self._store = store
         self._waiting: list[Entry] = []
         self._news = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
 
     def ended(self, act: Act, outcome: str, reason: str) -> None:
         """Takes note of how a call ended, unless its transaction has told that it went well.
@@ -66,19 +66,25 @@ class AuditLog:
         """Writes what waits, until cancelled."""
         while True:
             await self._news.wait()
+            self._news.clear()
             await asyncio.sleep(PAUSE_SECONDS)
-            with contextlib.suppress(UnavailableError):
+            try:
                 await self.flush()
-                continue
-            await asyncio.sleep(RETRY_SECONDS)
+            except UnavailableError:
+                self._news.set()
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def flush(self) -> None:
-        """Writes what waits. Raises :class:`UnavailableError`; then it waits on."""
-        self._news.clear()
-        if entries := self._waiting[:]:
-            try:
-                await self._store.append(entries)
-            except BaseException:
-                self._news.set()
-                raise
-            del self._waiting[: len(entries)]
+        """Writes what waits. Raises :class:`UnavailableError`; then it waits on.
+
+        Whoever is cancelled here stops no transaction: nobody would know how it ended, and what it
+        has written would be written again.
+        """
+        while self._waiting:
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.create_task(self._write(self._waiting[:]))
+            await asyncio.shield(self._writing)
+
+    async def _write(self, entries: list[Entry]) -> None:
+        await self._store.append(entries)
+        del self._waiting[: len(entries)]

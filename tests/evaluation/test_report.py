@@ -73,7 +73,7 @@ def write_figures(out: Path) -> None:
     names = ("table1", "table3", "lambda", "kv-count")
     experiments = {name: {"title": f"The {name}", "rows": rows} for name in names}
     settings = json.loads((out / "suite.json").read_text())["settings"]
-    known = {"settings": settings, "ceiling": None, "face_threshold": 0.3}
+    known = {"settings": settings, "gallery": 256, "ceiling": None, "face_threshold": 0.3}
     write_tables({**known, "experiments": experiments}, out)
 
 

@@ -43,6 +43,7 @@ def suite(**experiment: Any) -> dict[str, Any]:
         "experiments": {
             "table1": {"title": "Methods", "rows": rows, "identities": 2, "seeds": 1, **experiment}
         },
+        "gallery": 10,
         "ceiling": None,
         "face_threshold": 0.3,
     }
@@ -117,6 +118,9 @@ def test_the_page_says_what_the_figures_say() -> None:
     assert "| 10 | 20 | 12.5 |" in page
     assert "| (class noun) |" in page
     assert "nan" not in page
+    assert "There are source images of 10 people only" in page
+    assert "set by 45 pairs of strangers" in page
+    assert "people only" not in markdown(tables(pictures, suite() | {"gallery": 256}, TIMING))
 
 
 def test_nothing_drawn_is_no_table() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -143,4 +143,28 @@ async def test_what_waits_is_written_when_the_database_is_back(postgres: Postgre
     await audit.flush()
     (entry,) = [entry async for entry in store.read()]
     assert (entry.subject, entry.action, entry.identity_uid) == ("key:1", "ExportIdentity", "uid")
+    await database.close()
+
+
+async def test_what_is_being_written_when_the_gateway_stops_is_written_once(
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'audit.sqlite3'}")
+    await database.migrate()
+    written, answered = asyncio.Event(), asyncio.Event()
+
+    class SlowStore(AuditStore):
+        async def append(self, entries: Sequence[Entry]) -> None:
+            await super().append(entries)
+            written.set()
+            await answered.wait()
+
+    audit = AuditLog(SlowStore(database))
+    audit.ended(Act(Caller("red", "key:1", "api_key"), "ExportIdentity", ["uid"]), "OK", "")
+    running = asyncio.create_task(audit.run())
+    await written.wait()
+    running.cancel()
+    answered.set()
+    await audit.flush()
+    assert len([entry async for entry in AuditStore(database).read()]) == 1
     await database.close()
