@@ -62,6 +62,8 @@ class ClipFaceJudge:
                 f"--face-model: takes {self._input.shape}, not [N, 3, {ARCFACE_SIZE}, "
                 f"{ARCFACE_SIZE}]"
             )
+        rows = self._input.shape[0]
+        self._fixed_batch = rows if isinstance(rows, int) else None
         self._detector = None if face_detector is None else FaceDetector(face_detector)
         self._threshold = threshold
         files = [face_model] if face_detector is None else [face_model, face_detector]
@@ -104,8 +106,7 @@ class ClipFaceJudge:
         found = np.array([crop is not None for crop in aligned])
         nobody = np.zeros((ARCFACE_SIZE, ARCFACE_SIZE, 3), np.uint8)
         crops = np.stack([nobody if crop is None else crop for crop in aligned])
-        fixed = self._input.shape[0]
-        batch = fixed if isinstance(fixed, int) else _BATCH
+        batch = self._fixed_batch or _BATCH
         vectors = np.concatenate(
             [self._embed(crops[first : first + batch]) for first in range(0, len(crops), batch)]
         )
@@ -113,8 +114,8 @@ class ClipFaceJudge:
 
     def _embed(self, crops: Pictures) -> Floats:
         inputs = ((crops.astype(np.float32) - 127.5) / 127.5).transpose(0, 3, 1, 2)
-        if isinstance(fixed := self._input.shape[0], int):  # filled up with more of the last one
-            inputs = inputs[np.arange(fixed).clip(max=len(crops) - 1)]
+        if self._fixed_batch is not None:  # filled up with more of the last one
+            inputs = inputs[np.arange(self._fixed_batch).clip(max=len(crops) - 1)]
         outputs = self._face.run(None, {self._input.name: np.ascontiguousarray(inputs)})
         vectors = outputs[0][: len(crops)]
         unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -14,11 +14,10 @@ from evaluation.clip_judge import ClipFaceJudge
 from evaluation.errors import EvaluationError
 from evaluation.judges import EmbeddedJudge, Judge
 from evaluation.people import FaceWorldPeople, FolderPeople, People
+from trainer.config import TEMPLATE
 
 FACE_LEVEL = "face"
 """The level of `a photo of the face of V*`: *ID(F) and *Detect(F) of Table I."""
-
-_TEMPLATE = r"[^{}]*\{\}[^{}]*"
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def prompts_of(levels: Mapping[str, Any]) -> tuple[Prompt, ...]:
     """Prompts by level. Raises :class:`EvaluationError`."""
     prompts = [Prompt(level, text) for level, texts in levels.items() for text in texts]
     for prompt in prompts:
-        if not isinstance(prompt.text, str) or not re.fullmatch(_TEMPLATE, prompt.text):
+        if not isinstance(prompt.text, str) or not re.fullmatch(TEMPLATE, prompt.text):
             raise EvaluationError(
                 f"--prompts: {prompt.text!r} must have one {{}} for the subject, and no other brace"
             )

@@ -19,7 +19,9 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Template = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")]
+TEMPLATE = r"^[^{}]*\{\}[^{}]*$"
+"""A text with one ``{}`` for the subject, and no other brace."""
+Template = Annotated[str, Field(pattern=TEMPLATE)]
 
 
 @dataclass(frozen=True)
