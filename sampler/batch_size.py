@@ -44,8 +44,12 @@ class _Cost:
 class BatchSize:
     """Learns from the steps which size is enough, for each shape of picture.
 
+    The sizes that a step may have are all rows that there is work for, up to the engine's most, and
+    the engine's even halves below. Each is known by steps of just so many rows: a batch that is not
+    full tells nothing of what a row costs in a full one.
+
     Args:
-        most: rows that the engine takes; sizes are this and its even halves.
+        most: rows that the engine takes.
     """
 
     def __init__(self, most: int) -> None:
@@ -58,17 +62,15 @@ class BatchSize:
     def stepped(self, shape: Hashable, rows: int, seconds: float) -> None:
         """Takes note of a step."""
         self._steps += 1
-        self._costs[shape, self._size(rows)].measured(seconds / rows, self._steps)
+        self._costs[shape, rows].measured(seconds / rows, self._steps)
 
     def limit(self, shape: Hashable, wanted: int) -> int:
         """Most rows of the next step, if there is work for ``wanted``."""
-        filled = self._size(wanted)
-        costs = {size: self._costs[shape, size] for size in self._sizes if size <= filled}
+        all_of_them = min(wanted, self._sizes[0])
+        sizes = [all_of_them, *(size for size in self._sizes if size < all_of_them)]
+        costs = {size: self._costs[shape, size] for size in sizes}
         for size, cost in costs.items():
             if not cost.known(self._steps):
                 return size
         cheapest = min(cost.seconds for cost in costs.values())
         return min(s for s, cost in costs.items() if cost.seconds <= (1 + TOLERANCE) * cheapest)
-
-    def _size(self, rows: int) -> int:
-        return min((size for size in self._sizes if size >= rows), default=self._sizes[0])

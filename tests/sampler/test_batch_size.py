@@ -76,6 +76,19 @@ def test_a_slow_step_does_not_change_a_size_that_is_known(enough: int) -> None:
         assert sizes.limit("square", 16) == enough
 
 
+def test_batches_that_were_not_full_do_not_speak_for_full_ones() -> None:
+    def cost(rows: int) -> float:
+        return 0.01 + 0.0005 * rows
+
+    sizes, limit = settled(cost, most=32, wanted=32)
+    assert limit == 32
+    for wanted in range(30, 16, -2):  # a crowd on its way out
+        for _ in range(RECENT):
+            rows = min(wanted, sizes.limit("square", wanted))
+            sizes.stepped("square", rows, cost(rows))
+    assert sizes.limit("square", 32) == 32
+
+
 def test_a_size_that_has_become_dear_is_left() -> None:
     sizes, limit = settled(lambda rows: 0.005 * rows)
     for _ in range(RECENT):
