@@ -1,7 +1,8 @@
 """``python -m benchmarks.gpu``: a served bundle on an NVIDIA GPU, steps and pictures a second.
 
 Triton must serve the bundle; docs/gpu.md says how. The figures go to a JSON file, with what they
-were measured on. Not run by this project, which has no GPU.
+were measured on. Not run by this project, which had no TensorRT where it had a GPU;
+``benchmarks.gpu_torch`` was.
 """
 
 import asyncio

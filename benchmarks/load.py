@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import np_to_triton_dtype
 
 Tensors = Mapping[str, npt.NDArray[Any]]
+Answer = Callable[[Tensors], Awaitable[object]]
+"""Sends a request and waits for the end of its answers."""
 
 GRACE_SECONDS = 0.2
 """Pause between two measurements, so that nothing of the last one is left."""
@@ -50,29 +53,39 @@ async def arriving(
     client: InferenceServerClient, model: str, requests: Sequence[Tensors], apart: float
 ) -> Result:
     """Sends the requests ``apart`` seconds from each other, whether or not answers have come."""
-    await asyncio.sleep(GRACE_SECONDS)
-    began = time.monotonic()
-
-    async def one(number: int, tensors: Tensors) -> float:
-        await asyncio.sleep(max(0.0, began + number * apart - time.monotonic()))
-        arrived = time.monotonic()
-        await answered(client, model, tensors)
-        return time.monotonic() - arrived
-
-    latencies = await asyncio.gather(*(one(i, each) for i, each in enumerate(requests)))
-    return Result(time.monotonic() - began, tuple(latencies))
+    return await spread(partial(answered, client, model), requests, apart)
 
 
 async def one_at_a_time(
     client: InferenceServerClient, model: str, requests: Sequence[Tensors]
 ) -> Result:
     """Sends each request when the last one is answered."""
+    return await in_turn(partial(answered, client, model), requests)
+
+
+async def spread(answer: Answer, requests: Sequence[Tensors], apart: float) -> Result:
+    """As :func:`arriving`, whoever answers."""
+    await asyncio.sleep(GRACE_SECONDS)
+    began = time.monotonic()
+
+    async def one(number: int, tensors: Tensors) -> float:
+        await asyncio.sleep(max(0.0, began + number * apart - time.monotonic()))
+        arrived = time.monotonic()
+        await answer(tensors)
+        return time.monotonic() - arrived
+
+    latencies = await asyncio.gather(*(one(i, each) for i, each in enumerate(requests)))
+    return Result(time.monotonic() - began, tuple(latencies))
+
+
+async def in_turn(answer: Answer, requests: Sequence[Tensors]) -> Result:
+    """As :func:`one_at_a_time`, whoever answers."""
     await asyncio.sleep(GRACE_SECONDS)
     began = time.monotonic()
     latencies = []
     for tensors in requests:
         arrived = time.monotonic()
-        await answered(client, model, tensors)
+        await answer(tensors)
         latencies.append(time.monotonic() - arrived)
     return Result(time.monotonic() - began, tuple(latencies))
 

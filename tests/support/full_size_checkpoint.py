@@ -12,6 +12,17 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from faceworld.tokenizer import build_tokenizer
 
 TEXT_WINDOW = 77
+_PIPELINE = {
+    "_class_name": "StableDiffusionPipeline",
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "safety_checker": [None, None],
+    "feature_extractor": [None, None],
+}
+"""What diffusers' own pipeline looks for."""
 
 
 def write_full_size_checkpoint(configs: Path, path: Path) -> Path:
@@ -27,8 +38,8 @@ def write_full_size_checkpoint(configs: Path, path: Path) -> Path:
     settings = {file.stem: json.loads(file.read_text()) for file in configs.glob("*.json")}
     text_config = settings["text_encoder"]
     parts: dict[str, Any] = {
-        "unet": lambda: UNet2DConditionModel.from_config(settings["unet"]),
-        "vae": lambda: AutoencoderKL.from_config(settings["vae"]),
+        "unet": lambda: UNet2DConditionModel.from_config(settings["unet"]),  # type: ignore[no-untyped-call]
+        "vae": lambda: AutoencoderKL.from_config(settings["vae"]),  # type: ignore[no-untyped-call]
         "text_encoder": lambda: CLIPTextModel(CLIPTextConfig(**text_config)),
     }
     for name, make in parts.items():
@@ -40,6 +51,7 @@ def write_full_size_checkpoint(configs: Path, path: Path) -> Path:
     (path / "scheduler").mkdir()
     shutil.copy(configs / "scheduler.json", path / "scheduler/scheduler_config.json")
     build_tokenizer(TEXT_WINDOW).save_pretrained(path / "tokenizer")
+    (path / "model_index.json").write_text(json.dumps(_PIPELINE))
     return path
 
 
