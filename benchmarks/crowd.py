@@ -38,9 +38,9 @@ class Crowd:
     def table(self, title: str, bars: "Bars", note: str = "") -> Table:
         """The table of these results."""
         rows = [
-            _row("one at a time, same engine", self.in_turn),
-            _row("Triton's dynamic batcher on whole requests, same engine", self.by_request),
-            _row("step-level batching", self.by_step),
+            row("one at a time, same engine", self.in_turn),
+            row("Triton's dynamic batcher on whole requests, same engine", self.by_request),
+            row("step-level batching", self.by_step),
         ]
         if self.peer_seconds is not None:
             figure = f"{1 / self.peer_seconds:.2f} pictures/s"
@@ -95,14 +95,16 @@ async def measure(
         by_request.append(await arriving(client, REQUEST_LEVEL, as_batches(requests), apart))
         by_step.append(await arriving(client, "sampler", requests, apart))
     peer_seconds = statistics.median(others) if others else None
-    return Crowd(apart, _median(in_turn), _median(by_request), _median(by_step), peer_seconds)
+    return Crowd(apart, median(in_turn), median(by_request), median(by_step), peer_seconds)
 
 
-def _median(results: list[Result]) -> Result:
+def median(results: list[Result]) -> Result:
+    """The round of median latency."""
     return sorted(results, key=lambda result: result.mean)[len(results) // 2]
 
 
-def _row(name: str, result: Result) -> Row:
+def row(name: str, result: Result) -> Row:
+    """Throughput and latencies, for a table."""
     return Row(
         name,
         f"{result.throughput:.2f} pictures/s, latency mean {1000 * result.mean:.0f} ms, "

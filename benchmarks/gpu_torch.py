@@ -9,6 +9,7 @@ import asyncio
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +18,10 @@ import torch
 import typer
 
 from basemodel import load
+from benchmarks.crowd import median, row
 from benchmarks.gpu import gpu
-from benchmarks.load import Result, Tensors, in_turn, spread
-from benchmarks.peers import PROMPT, pipeline_of
+from benchmarks.load import Tensors, in_turn, spread
+from benchmarks.peers import PROMPT, median_seconds, pipeline_of
 from benchmarks.requests import Requests
 from benchmarks.tables import Row, Table, comparison
 from benchmarks.torch_engine import TorchEngine
@@ -88,12 +90,10 @@ def _diffusers(checkpoint: Path, device: str, steps: int) -> float:
     """Median seconds of a picture."""
     pipeline = pipeline_of(checkpoint).to(device, torch.float16 if device == "cuda" else None)
     generator = torch.Generator("cpu").manual_seed(0)
-    seconds = []
-    for _ in range(1 + ROUNDS):
-        began = time.monotonic()
-        pipeline(PROMPT, num_inference_steps=steps, guidance_scale=GUIDANCE, generator=generator)
-        seconds.append(time.monotonic() - began)
-    return statistics.median(seconds[1:])
+    draw = partial(
+        pipeline, PROMPT, num_inference_steps=steps, guidance_scale=GUIDANCE, generator=generator
+    )
+    return median_seconds(draw, ROUNDS)
 
 
 async def _serving(checkpoint: Path, scratch: Path, device: str, steps: int, peer: float) -> Table:
@@ -120,13 +120,12 @@ async def _serving(checkpoint: Path, scratch: Path, device: str, steps: int, pee
         await spread(draw, many[:count], 0.0)
     solo = (await in_turn(draw, many[:2])).mean
     engine.seconds.clear()
-    alone, crowd = [], []
+    alone, together = [], []
     for _ in range(ROUNDS):
         alone.append(await in_turn(draw, many))
-        crowd.append(await spread(draw, many, solo / 10))
+        together.append(await spread(draw, many, solo / 10))
     sampler.stop()
-    by_turn = sorted(alone, key=lambda each: each.seconds)[ROUNDS // 2]
-    by_step = sorted(crowd, key=lambda each: each.seconds)[ROUNDS // 2]
+    by_turn, by_step = median(alone), median(together)
     engine_seconds = {rows: statistics.median(each) for rows, each in engine.seconds.items()}
     step = by_turn.mean / steps
     return Table(
@@ -136,8 +135,8 @@ async def _serving(checkpoint: Path, scratch: Path, device: str, steps: int, pee
         f"apart; medians of {ROUNDS} rounds.",
         [
             Row("diffusers, one at a time", f"{1 / peer:.2f} pictures/s"),
-            Row("Likeness, one at a time", _figure(by_turn)),
-            Row("Likeness, step-level batching", _figure(by_step)),
+            row("Likeness, one at a time", by_turn),
+            row("Likeness, step-level batching", by_step),
             Row("one at a time / diffusers", *comparison(by_turn.throughput * peer)),
             Row("throughput / one at a time", *comparison(by_step.throughput / by_turn.throughput)),
             Row("throughput / diffusers", *comparison(by_step.throughput * peer)),
@@ -147,13 +146,6 @@ async def _serving(checkpoint: Path, scratch: Path, device: str, steps: int, pee
             ),
             Row("rest of a step of one picture", f"{1000 * (step - engine_seconds[2]):.1f} ms"),
         ],
-    )
-
-
-def _figure(result: Result) -> str:
-    return (
-        f"{result.throughput:.2f} pictures/s, latency mean {1000 * result.mean:.0f} ms, "
-        f"p95 {1000 * result.p95:.0f} ms"
     )
 
 

@@ -51,7 +51,7 @@ def diffusers_pipeline(checkpoint: Path, steps: int, guidance: float, rounds: in
             draw = partial(_draw, pipeline, threads, steps, guidance)
             name = f"{str(dtype).removeprefix('torch.')}, {threads} threads"
             draws[name] = draw
-            tried[name] = _seconds(draw, rounds, min(tried.values(), default=float("inf")))
+            tried[name] = median_seconds(draw, rounds, min(tried.values(), default=float("inf")))
     setting = min(tried, key=lambda name: tried[name])
     return Peer(setting, tried, draws[setting])
 
@@ -72,7 +72,7 @@ def pipeline_of(checkpoint: Path) -> Any:
     return pipeline
 
 
-def _seconds(call: Callable[[], None], rounds: int, best: float) -> float:
+def median_seconds(call: Callable[[], object], rounds: int, best: float = float("inf")) -> float:
     """The median of the rounds after a first call; that one's own time if it is out of the race."""
     first = _timed(call)
     if first > HOPELESS * best:
@@ -80,7 +80,7 @@ def _seconds(call: Callable[[], None], rounds: int, best: float) -> float:
     return sorted(_timed(call) for _ in range(rounds))[rounds // 2]
 
 
-def _timed(call: Callable[[], None]) -> float:
+def _timed(call: Callable[[], object]) -> float:
     began = time.monotonic()
     call()
     return time.monotonic() - began

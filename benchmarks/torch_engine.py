@@ -35,8 +35,9 @@ class TorchEngine:
     """
 
     def __init__(self, base: BaseModel, device: str) -> None:
-        self._modules = {graph.name: graph.module.to(device) for graph in graphs(base, STAGES)}
-        self._names = {graph.name: tuple(graph.inputs) for graph in graphs(base, STAGES)}
+        self._graphs = {graph.name: graph for graph in graphs(base, STAGES)}
+        for graph in self._graphs.values():
+            graph.module.to(device)
         self._device = torch.device(device)
         self._calls: dict[tuple[Any, ...], _Call] = {}
         self._thread = ThreadPoolExecutor(1)  # CUDA's graphs are replayed one after another
@@ -44,7 +45,7 @@ class TorchEngine:
 
     async def __call__(self, model: str, inputs: Mapping[str, Array], output: str) -> Array:  # noqa: ARG002
         """Runs a model while the event loop goes on."""
-        arrays = [inputs[name] for name in self._names[model]]
+        arrays = [inputs[name] for name in self._graphs[model].inputs]
         return await asyncio.get_running_loop().run_in_executor(
             self._thread, self._run, model, arrays
         )
@@ -53,7 +54,7 @@ class TorchEngine:
         key = (model, *(array.shape for array in arrays))
         if key not in self._calls:
             captured = model == "unet" and self._device.type == "cuda"
-            self._calls[key] = _Call(self._modules[model], arrays, self._device, captured)
+            self._calls[key] = _Call(self._graphs[model].module, arrays, self._device, captured)
         began = time.monotonic()
         answer = self._calls[key](arrays)
         if model == "unet":

@@ -26,10 +26,8 @@ def test_answers_as_the_exported_model_whatever_was_sent_before(
     }
     inputs["timestep"] = np.array([1.0, 900.0], np.float32)
     later = {**inputs, "sample": -inputs["sample"], "timestep": inputs["timestep"][::-1].copy()}
-    engine, exported = (
-        TorchEngine(exported_model, "cpu"),
-        load("openvino", bundle / "models/unet/1"),
-    )
+    engine = TorchEngine(exported_model, "cpu")
+    exported = load("openvino", bundle / "models/unet/1")
 
     async def answers() -> list[np.ndarray]:
         return [await engine("unet", each, "noise_pred") for each in (inputs, later)]
