@@ -29,8 +29,9 @@ from export.build import describe, write_tables
 from export.precision import narrow
 from export.sizes import PictureSizes
 from export.target import Precision
+from sampler.interface import INPUTS
 from sampler.loop import Sampler
-from sampler.request import OPTIONAL, REQUIRED, parse_request
+from sampler.request import parse_request
 from sampler.settings import SamplerSettings
 from sampler.tables import Tables
 from sampler.vae import Pixels
@@ -112,7 +113,7 @@ async def _serving(checkpoint: Path, scratch: Path, device: str, steps: int, pee
     sampler.start()
 
     async def draw(tensors: Tensors) -> None:
-        given = {name: tensors.get(name) for name in (*REQUIRED, *OPTIONAL)}
+        given = {name: tensors.get(name) for name in INPUTS}
         await sampler.draw(parse_request(given, bundle, tables.vocabulary), Nobody())
 
     many = Requests(directory, steps, GUIDANCE).crowd(CROWD, IDENTITIES)

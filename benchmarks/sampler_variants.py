@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-import sampler.triton_model as served
+import sampler.triton_service as served
 from export.runtimes import load
 from sampler.engine import Array
 from sampler.statistics import Statistics
 from sampler.triton_engine import TritonEngine
+from sampler.triton_model import TritonPythonModel
 
 MODELS = ("text_encoder", "unet", "vae_decoder")
 """What a request without an initial picture is drawn by."""
@@ -46,7 +47,7 @@ class _NoMetrics:
         """Shows nothing."""
 
 
-class Copying(served.TritonPythonModel):
+class Copying(TritonPythonModel):
     """The sampler, but for what it remembers to have sent."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
@@ -55,7 +56,7 @@ class Copying(served.TritonPythonModel):
         super().initialize(args)
 
 
-class InProcess(served.TritonPythonModel):
+class InProcess(TritonPythonModel):
     """The sampler, but for Triton between it and its engines."""
 
     def initialize(self, args: Mapping[str, str]) -> None:

@@ -14,30 +14,9 @@ from export.build import describe
 from export.sizes import PictureSizes
 from identity import ServingBundle
 
-INPUTS = {
-    "prompt_ids": "INT64",
-    "negative_ids": "INT64",
-    "seeds": "INT64",
-    "steps": "INT32",
-    "guidance_scale": "FP32",
-    "placeholder_positions": "INT32",
-    "placeholder_identities": "INT32",
-    "identities": "FP32",
-    "scheduler": "STRING",
-    "size": "INT32",
-    "init_image": "UINT8",
-    "init_strength": "FP32",
-    "guidance_interval": "FP32",
-    "preview_every": "INT32",
-    "tenant": "STRING",
-    "priority": "INT32",
-    "seconds_left": "FP32",
-    "heartbeat": "INT32",
-}
-OUTPUTS = {"progress": "INT32", "image": "UINT8", "image_index": "INT32", "alive": "INT32"}
-AXES = {"identities": 4, "init_image": 3, "image": 3}
 OTHERS = ("text_encoder", "unet", "vae_decoder", "vae_encoder")
 """Models that the gateway wants to see loaded; nothing calls them."""
+NOTHING = [f'{kind} {{ name: "x" data_type: TYPE_FP32 dims: [1] }}' for kind in ("input", "output")]
 
 
 def write_simulated_bundle(checkpoint: Path, out: Path) -> ServingBundle:
@@ -52,29 +31,21 @@ def write_simulated_bundle(checkpoint: Path, out: Path) -> ServingBundle:
     bundle = describe(base, "simulated", 32, sizes)
     bundle.save(out)
     sampler = out / "models" / "sampler"
-    _write_model(sampler, INPUTS, OUTPUTS, decoupled=True)
+    _write_model(sampler)
     (sampler / "1" / "model.py").write_text(entry("simulated_sampler"))
     np.save(sampler / "photograph.npy", data.astronaut())  # type: ignore[no-untyped-call]
     for name in OTHERS:
-        _write_model(out / "models" / name, {"in": "FP32"}, {"out": "FP32"}, decoupled=False)
+        _write_model(out / "models" / name, *NOTHING)
         (out / "models" / name / "1" / "model.py").write_text("class TritonPythonModel: ...\n")
     return bundle
 
 
-def _write_model(
-    directory: Path, inputs: dict[str, str], outputs: dict[str, str], *, decoupled: bool
-) -> None:
+def _write_model(directory: Path, *tensors: str) -> None:
     (directory / "1").mkdir(parents=True)
     lines = [
         f'name: "{directory.name}"',
         'backend: "python"',
         "instance_group { kind: KIND_CPU count: 1 }",
-        f"model_transaction_policy {{ decoupled: {str(decoupled).lower()} }}",
-        *(f"input {{ {_tensor(name, kind)} optional: true }}" for name, kind in inputs.items()),
-        *(f"output {{ {_tensor(name, kind)} }}" for name, kind in outputs.items()),
+        *tensors,
     ]
     (directory / "config.pbtxt").write_text("\n".join(lines) + "\n")
-
-
-def _tensor(name: str, kind: str) -> str:
-    return f'name: "{name}" data_type: TYPE_{kind} dims: {[-1] * AXES.get(name, 1)}'

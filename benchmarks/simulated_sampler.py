@@ -15,12 +15,15 @@ from benchmarks.peer_models import (
     SIMULATED_ROW_SECONDS,
     SIMULATED_ROWS,
 )
+from sampler.interface import declare
 
 STEP_SECONDS = SIMULATED_LAUNCH_SECONDS + SIMULATED_ROWS * SIMULATED_ROW_SECONDS
 
 
 class TritonPythonModel:
     """The model ``sampler``, as far as its callers can tell; it draws what it draws."""
+
+    auto_complete_config = staticmethod(declare)
 
     def initialize(self, args: Mapping[str, str]) -> None:
         """Reads the photograph."""

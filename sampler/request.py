@@ -18,29 +18,6 @@ MAX_NAME = 128
 MAX_SECONDS = 86_400.0
 PRIORITIES = (-1, 1)
 
-REQUIRED = {
-    "prompt_ids": np.int64,
-    "negative_ids": np.int64,
-    "seeds": np.int64,
-    "steps": np.int32,
-    "guidance_scale": np.float32,
-}
-OPTIONAL = {
-    "placeholder_positions": np.int32,
-    "placeholder_identities": np.int32,
-    "identities": np.float32,
-    "scheduler": np.object_,
-    "size": np.int32,
-    "init_image": np.uint8,
-    "init_strength": np.float32,
-    "guidance_interval": np.float32,
-    "preview_every": np.int32,
-    "tenant": np.object_,
-    "priority": np.int32,
-    "seconds_left": np.float32,
-}
-"""The model's inputs and their types; ``object`` is text."""
-
 
 @dataclass(frozen=True)
 class SamplingRequest:
@@ -103,7 +80,7 @@ class SamplingRequest:
 def parse_request(
     tensors: Mapping[str, Array | None], bundle: ServingBundle, vocabulary: int
 ) -> SamplingRequest:
-    """Reads the tensors named in :data:`REQUIRED` and :data:`OPTIONAL`; None is an absent one.
+    """Reads the tensors of :data:`sampler.interface.INPUTS`; None is an absent one.
 
     Raises:
         RequestError: a tensor is missing or not within the limits of the bundle.

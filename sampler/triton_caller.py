@@ -8,19 +8,6 @@ import triton_python_backend_utils as pb_utils
 from sampler.engine import Array
 from sampler.vae import Pixels
 
-OUTPUTS = {
-    "progress": np.int32,  # [3]: steps done, steps in all, place in the queue
-    "image": np.uint8,  # [H, W, 3], with image_index [1]
-    "image_index": np.int32,
-    "filtered": np.int32,  # [1]: index of a picture that the safety checker holds back
-    "preview": np.uint8,  # [h, w, 3], with preview_of [2]: index, steps done
-    "preview_of": np.int32,
-    "refusal": np.object_,  # [2]: one of those below and why, with retry_seconds [1]
-    "retry_seconds": np.float32,
-    "alive": np.int32,  # [1], the answer to a heartbeat, and now and then while a request lasts
-}
-"""The model's outputs and their types; a response carries some of them."""
-
 QUEUE_FULL, DEADLINE_MISSED = "QUEUE_FULL", "DEADLINE_MISSED"
 
 

@@ -24,9 +24,9 @@ from telemetry.tracing import span, start_tracing
 from tests.support.collector import Collector, Span, paths
 from tests.support.prometheus import Prometheus, Webhook
 
-pytestmark = pytest.mark.timeout(1200)  # the first one waits until three people are learned
+pytestmark = pytest.mark.timeout(1200)  # the first one waits until two people are learned
 
-CANDIDATES, ANN, BEA = 8, 3, 5  # people of the world
+CANDIDATES, ANN = 8, 3  # people of the world
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -49,12 +49,36 @@ async def draw(client: LikenessClient, prompt: str, **drawing: object) -> np.nda
     return np.stack([np.asarray(Image.open(io.BytesIO(each.data))) for each in pictures])
 
 
+async def draw_traced(
+    client: LikenessClient, collector: Collector, trace: str, prompt: str
+) -> list[Span]:
+    """Draws within a trace, and returns what gateway and Triton told of it.
+
+    Triton sends a span once, and one that gets lost is lost: then it is asked anew.
+    """
+
+    processes = {"likeness-gateway", "likeness-triton"}
+
+    def told(spans: list[Span]) -> list[Span]:
+        return [each for each in spans if each.trace_id == trace and each.process in processes]
+
+    def both(spans: list[Span]) -> bool:
+        return {each.process for each in told(spans)} == processes
+
+    for _ in range(3):
+        await draw(client, prompt)
+        spans = await asyncio.to_thread(collector.wait_until, both, 20)
+        if both(spans):
+            return told(spans)
+    raise AssertionError(f"{processes - {each.process for each in told(spans)}} tells nothing")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def people(
     stack: Stack, config: StackConfig, prometheus: Prometheus
 ) -> dict[str, pb.Identity]:
-    """Two people and a real photograph, learned at once while Prometheus looks."""
-    sources = {"ann": source_image(ANN), "bea": source_image(BEA), "astronaut": data.astronaut()}
+    """A person of the world and a real photograph, learned at once while Prometheus looks."""
+    sources = {"ann": source_image(ANN), "astronaut": data.astronaut()}
     async with LikenessClient(f"127.0.0.1:{config.gateway_port}") as client:
         learned = await asyncio.gather(
             *(train(client, png(pixels), name) for name, pixels in sources.items())
@@ -80,9 +104,9 @@ async def test_two_identities_and_plain_words_share_the_sampler(
     alone = await draw(client, "a photo of the face of <ann>")
     together = await asyncio.gather(
         draw(client, "a photo of the face of <ann>"),
-        draw(client, "a photo of the face of <bea>"),
+        draw(client, "a photo of the face of <astronaut>"),
         draw(client, "a photo of a person at the beach", image_count=3),
-        draw(client, "a photo of <ann> and <bea>"),
+        draw(client, "a photo of <ann> and <astronaut>"),
     )
     difference = np.abs(alone.astype(int) - together[0])
     assert difference.max() <= 1, "a picture depends on its neighbours in the batch"
@@ -143,7 +167,8 @@ async def test_one_trace_goes_through_all_processes(
             async for update in client.watch(training.name):
                 if update.metadata.step:
                     await client.cancel_operation(training.name)
-        await draw(client, "a photo of a person")
+        trace = f"{journey.get_span_context().trace_id:032x}"
+        await draw_traced(client, collector, trace, "a photo of a person")
     await asyncio.to_thread(end_tracing)
     identity, generation = "likeness.v1.IdentityService", "likeness.v1.GenerationService"
     wanted = [
@@ -153,7 +178,6 @@ async def test_one_trace_goes_through_all_processes(
         f"test journey > test {generation}/Generate > "
         f"likeness-gateway {generation}/Generate > likeness-triton InferRequest",
     ]
-    trace = f"{journey.get_span_context().trace_id:032x}"
     seen = await asyncio.to_thread(
         collector.wait_until, lambda spans: set(wanted) <= set(paths(spans, trace)), 20
     )
@@ -188,19 +212,9 @@ async def test_no_process_tells_what_was_asked_for(
     config: StackConfig,
     collector: Collector,
 ) -> None:
-    trace, processes = "5e" * 16, {"likeness-gateway", "likeness-triton"}
+    trace = "5e" * 16
     with span("asked", {"traceparent": f"00-{trace}-{'5e' * 8}-01"}):
-        await draw(client, "<astronaut> plays the xylophone")
-
-    def seen(spans: list[Span]) -> list[Span]:
-        return [each for each in spans if each.trace_id == trace]
-
-    spans = await asyncio.to_thread(
-        collector.wait_until,
-        lambda spans: processes <= {each.process for each in seen(spans)},
-        20,
-    )
-    assert processes <= {each.process for each in seen(spans)}
+        spans = await draw_traced(client, collector, trace, "<astronaut> plays the xylophone")
     files = [
         file
         for folder in ("logs", "jobs")  # of processes; of trainings
