@@ -2,19 +2,16 @@
 
 import os
 import select
-import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import grpc
 import pytest
 from google.rpc import code_pb2
 
-from identity import Identity
 from likeness.v1 import identity_service_pb2 as pb
 from service.errors import UnavailableError
 from service.triton_errors import translated
-from tests.service.gateway import Gateway, identity_of, metadata_of, real_trainer, scripted
+from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
 from tests.service.test_trainings import reason_of
 
 Start = Callable[..., Gateway]
@@ -107,36 +104,6 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
         assert 'likeness_blob_seconds_count{operation="list",outcome="ok"} 3.0' in gateway.metrics()
         answer = await stubs.identities.GetIdentity(pb.GetIdentityRequest(name="identities/ann"))
         assert answer.identity == identity
-
-
-async def test_a_real_training_goes_on_from_its_checkpoint(
-    start_gateway: Start, checkpoint: Path, photo: bytes
-) -> None:
-    gateway = start_gateway(**real_trainer(checkpoint))
-    async with gateway.stubs() as stubs:
-        name = await stubs.train(photo, "ann", seed=3)
-        work = gateway.home / "jobs" / name.removeprefix("operations/")
-        saved = work / "checkpoints" / "checkpoint.pt"
-        victims, floor = ("trainer", "gateway"), 0
-        for attempt, victim in enumerate(victims, 1):
-            async for message in stubs.watch(name):
-                step = message.metadata.step
-                if message.metadata.attempt == attempt and step > floor and saved.exists():
-                    floor = step
-                    break
-            if victim == "trainer":
-                os.kill(gateway.trainers()[0], signal.SIGKILL)
-            else:
-                gateway.kill()
-                gateway.start()
-        operation = await stubs.finished(name)
-        assert metadata_of(operation).attempt == 1 + len(victims)
-        again = await stubs.finished(await stubs.train(photo, "bea", seed=3))
-    killed, whole = identity_of(operation), identity_of(again)
-    assert killed.artifact_digest == whole.artifact_digest
-    (artifact,) = (gateway.home / "blobs" / "artifacts" / whole.uid).iterdir()
-    assert Identity.from_bytes(artifact.read_bytes()).base_model_digest == whole.base_model_digest
-    assert gateway.work_dirs() == []
 
 
 def _wait(pidfd: int) -> bool:

@@ -13,13 +13,14 @@ from tests.service.gateway import Gateway, identity_of, metadata_of, real_traine
 from tests.support.ray_cluster import LOOPBACK, RayCluster
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[RayCluster]:
-    for name, value in LOOPBACK.items():
-        monkeypatch.setenv(name, value)  # for the gateways
-    cluster = RayCluster()
-    yield cluster
-    cluster.close()
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in LOOPBACK.items():
+            environment.setenv(name, value)  # for the gateways
+        cluster = RayCluster()
+        yield cluster
+        cluster.close()
 
 
 def trainers(gateway: Gateway) -> list[psutil.Process]:
