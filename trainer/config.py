@@ -1,7 +1,7 @@
 """Everything that learning an identity depends on. After each field: where its value comes from.
 
-"paper" is arXiv 2402.00631; "ours" is our choice (docs/evaluation.md says which were measured).
-docs/training.md tells what each field does.
+"paper" is arXiv 2402.00631; "ours" is our choice. docs/training.md
+tells what each field does, and what the choice brought.
 """
 
 import re
@@ -36,7 +36,7 @@ class TrainingConfig:
     stages: Annotated[int, Field(ge=1, le=MAX_STAGES)] = 5  # S; paper III-C, Table III
     split_keys_values: bool = True  # vectors of their own for K and V; paper III-C
     generator: bool = False  # vectors from two self-attention layers and a feed-forward (paper
-    # III-C), or else trained directly: as good, and cheaper
+    # III-C), or else trained directly: ours, as better and cheaper
     generator_heads: Count = 4  # ours, the paper doesn't say
     initialisation: Literal["names", "noun"] = "names"  # of v*; ours, the paper doesn't say
     train_word: bool = True  # v* itself is trained, and shared by all stages; ours
@@ -72,9 +72,10 @@ class TrainingConfig:
     # draws them independently and uniformly
     views: Count = 32  # augmented views of all source images, encoded once; ours
     flip: Share = 0.5  # probability of a horizontal flip; paper IV-A (value not legible)
-    jitter: Share = 0.03  # brightness, contrast, saturation vary by so much; paper IV-A (no value)
-    smallest_scale: Annotated[float, Field(gt=0, le=1)] = 0.85  # of random scaling up to 1; paper
-    # IV-A (range not legible)
+    jitter: Share = 0.03  # brightness, contrast, saturation vary by so much; ours, the paper (IV-A)
+    # has no value
+    smallest_scale: Annotated[float, Field(gt=0, le=1)] = 0.85  # of random scaling up to 1; ours,
+    # the paper's (IV-A) is not legible
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(type(self), include_extras=True).items():
