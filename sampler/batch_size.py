@@ -45,8 +45,9 @@ class BatchSize:
     """Learns from the steps which size is enough, for each shape of picture.
 
     The sizes that a step may have are all rows that there is work for, up to the engine's most, and
-    the engine's even halves below. Each is known by steps of just so many rows: a batch that is not
-    full tells nothing of what a row costs in a full one.
+    the engine's even halves below. Each is known by steps of just so many rows, or of one row less
+    if that is all that a guided picture, which takes two, leaves room for: a batch that is emptier
+    tells nothing of what a row costs in a full one.
 
     Args:
         most: rows that the engine takes.
@@ -57,15 +58,22 @@ class BatchSize:
         while self._sizes[-1] >= 4:  # even, as guided pictures take two rows
             self._sizes.append(self._sizes[-1] // 4 * 2)
         self._steps = 0
+        self._allowed: dict[Hashable, int] = {}
         self._costs: dict[tuple[Hashable, int], _Cost] = defaultdict(_Cost)
 
     def stepped(self, shape: Hashable, rows: int, seconds: float) -> None:
-        """Takes note of a step."""
+        """Takes note of the step for which :meth:`limit` was asked last."""
         self._steps += 1
-        self._costs[shape, rows].measured(seconds / rows, self._steps)
+        allowed = self._allowed.get(shape, rows)
+        size = allowed if rows == allowed - 1 else rows
+        self._costs[shape, size].measured(seconds / rows, self._steps)
 
     def limit(self, shape: Hashable, wanted: int) -> int:
         """Most rows of the next step, if there is work for ``wanted``."""
+        self._allowed[shape] = size = self._limit(shape, wanted)
+        return size
+
+    def _limit(self, shape: Hashable, wanted: int) -> int:
         all_of_them = min(wanted, self._sizes[0])
         sizes = [all_of_them, *(size for size in self._sizes if size < all_of_them)]
         costs = {size: self._costs[shape, size] for size in sizes}

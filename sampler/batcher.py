@@ -42,7 +42,8 @@ class Batcher(Generic[A, R]):
     ) -> None:
         self._run, self._size, self._limit = run, size, limit
         self._waiting: list[_Entry[A, R]] = []
-        self._arrivals = itertools.count()
+        self._arrivals, self._calls = itertools.count(), itertools.count()
+        self._served: dict[str, int] = {}  # the last call of each tenant, while anybody waits
         self._worker: asyncio.Task[None] | None = None
 
     async def __call__(self, item: A, tenant: str = "", priority: int = 0) -> R:
@@ -70,8 +71,9 @@ class Batcher(Generic[A, R]):
         """The first item that is still wanted, and those after it that fit in with it."""
         batch: list[_Entry[A, R]] = []
         rest: list[_Entry[A, R]] = []
-        total, wanted = 0, None
-        for entry in in_turns(each for each in self._waiting if not each.answer.done()):
+        total, wanted, call = 0, None, next(self._calls)
+        entries = [each for each in self._waiting if not each.answer.done()]
+        for entry in in_turns(entries, self._served):
             size, kind = self._size(entry.item)
             if not batch or (kind == wanted and total + size <= self._limit):
                 batch.append(entry)
@@ -79,4 +81,7 @@ class Batcher(Generic[A, R]):
             else:
                 rest.append(entry)
         self._waiting = rest
+        self._served |= {entry.tenant: call for entry in batch}
+        if not rest:
+            self._served.clear()
         return batch

@@ -1,5 +1,6 @@
 """Whether the engines still answer: Triton calls a model ready whose process has died."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -24,6 +25,7 @@ class HeartbeatEngine:
         self._engine = engine
         self._calls = smallest_calls(bundle)
         self._answered = dict.fromkeys(self._calls, float("-inf"))
+        self._checking: asyncio.Task[None] | None = None
 
     async def __call__(self, model: str, inputs: Mapping[str, Array], output: str) -> Array:
         """Runs a model; see :class:`sampler.engine.Engine`."""
@@ -34,8 +36,16 @@ class HeartbeatEngine:
     async def check(self) -> None:
         """Makes the smallest real call to each model that has not answered of late.
 
+        Those who ask meanwhile share the outcome: every call holds a thread of Triton's until it is
+        answered, and behind a long one many of them would leave none for the denoising loop.
+
         Raises :class:`sampler.engine.EngineError`.
         """
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check(), name="heartbeat")
+        await asyncio.shield(self._checking)
+
+    async def _check(self) -> None:
         for model, (inputs, output) in self._calls.items():
             if time.monotonic() - self._answered[model] > FRESH_SECONDS:
                 await self(model, inputs, output)

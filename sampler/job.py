@@ -113,8 +113,8 @@ class Job:
 
     def drop_if_late(self, pace: Pace) -> None:
         """Ends the job if it can't be done in time any more."""
-        steps = self.steps_left
-        end = time.monotonic() + steps * pace.least(self.latent_shape)
+        steps, now = self.steps_left, time.monotonic()
+        end = now + steps * pace.least(self.latent_shape, now)
         if not self.finished.done() and end > self._deadline:
             self.fail(DeadlineMissedError(f"{steps} more steps don't fit the deadline"))
 
@@ -134,9 +134,9 @@ class Job:
             self._position = position
             self._caller.progress(0, self._total, position)
 
-    def advanced(self, pictures: int) -> None:
-        """Takes note that this many of its pictures took a step."""
-        self._steps_done += pictures
+    def advanced(self) -> None:
+        """Takes note that one of its pictures took a step."""
+        self._steps_done += 1
 
     def preview(self, picture: Picture, pixels: Pixels) -> None:
         """Hands over what a picture will look like."""

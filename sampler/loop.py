@@ -237,20 +237,16 @@ class Sampler:
         answered = time.monotonic()
         self._advance(owners, split(noise, batch))
         ended = time.monotonic()
-        self._pace.stepped(batch[0].shape, len(noise), ended - began)
+        self._pace.stepped(batch[0].shape, len(noise), ended - began, ended)
         self._batch_size.stepped(batch[0].shape, len(noise), ended - began)
         self.statistics.stepped(len(noise), ended - began, answered - called)
 
     def _advance(self, owners: dict[Picture, Job], answers: Sequence[Array]) -> None:
-        advances: dict[Job, list[tuple[Picture, Array]]] = {}
         for (picture, job), rows in zip(owners.items(), answers, strict=True):
             if not job.finished.done():
-                advances.setdefault(job, []).append((picture, rows))
-        for job, pictures in advances.items():
-            with job.failing_alone():
-                for picture, rows in pictures:
+                with job.failing_alone():
                     self._advance_one(job, picture, rows)
-                job.advanced(len(pictures))
+                    job.advanced()
 
     def _advance_one(self, job: Job, picture: Picture, rows: Array) -> None:
         original = picture.advance(rows)

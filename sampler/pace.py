@@ -5,6 +5,10 @@ from collections.abc import Hashable
 
 RECENT = 8
 """Steps of each kind that are remembered."""
+MEMORY_SECONDS = 30.0
+"""After so long without a step of a shape its pace is not known any more. It may be that of a busy
+machine, and where every request is dropped for it, no step tells that it is so no longer.
+"""
 
 
 class Pace:
@@ -19,16 +23,20 @@ class Pace:
             lambda: deque(maxlen=RECENT)
         )
         self._quickest: dict[Hashable, dict[int, float]] = defaultdict(dict)
+        self._measured: dict[Hashable, float] = defaultdict(float)
         self.last = 0.0
 
-    def stepped(self, shape: Hashable, rows: int, seconds: float) -> None:
-        """Takes note of a step."""
+    def stepped(self, shape: Hashable, rows: int, seconds: float, now: float) -> None:
+        """Takes note of a step that has ended ``now``, on any clock that goes on."""
         self.last = seconds
+        self._measured[shape] = now
         recent = self._recent[shape, rows]
         recent.append(seconds)
         if len(recent) > 1:
             self._quickest[shape][rows] = min(recent)
 
-    def least(self, shape: Hashable) -> float:
-        """Seconds of a step of this shape when it is quickest; 0 if that is not known yet."""
+    def least(self, shape: Hashable, now: float) -> float:
+        """Seconds of a step of this shape when it is quickest; 0 if that is not known."""
+        if now > self._measured[shape] + MEMORY_SECONDS:
+            return 0.0
         return min(self._quickest[shape].values(), default=0.0)

@@ -8,8 +8,9 @@ to the others, and saves nothing up. Within a tenant the pictures go by their ra
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 
@@ -129,13 +130,17 @@ def _take_turns(claims: Iterable[C], ahead: dict[str, int], shape: Hashable, roo
     return taken
 
 
-def in_turns(waiting: Iterable[W]) -> list[W]:
+def in_turns(waiting: Iterable[W], served: Mapping[str, int] = MappingProxyType({})) -> list[W]:
     """The order in which waiting work comes up if none is added: by priority, and within it the
-    first of each tenant, then the second of each."""
+    first of each tenant, then the second of each.
+
+    ``served`` tells when each tenant had its last turn, in any order that goes up: who has waited
+    longest for one stands first.
+    """
     seen: dict[tuple[int, str], int] = defaultdict(int)
     ordered = []
     for each in sorted(waiting, key=lambda each: each.rank):
         turn = seen[each.priority, each.tenant]
         seen[each.priority, each.tenant] += 1
-        ordered.append(((-each.priority, turn, each.rank), each))
+        ordered.append(((-each.priority, turn, served.get(each.tenant, -1), each.rank), each))
     return [each for _, each in sorted(ordered, key=lambda entry: entry[0])]

@@ -69,7 +69,7 @@ class SamplingRequest:
     @property
     def steps_taken(self) -> int:
         """Steps of each picture: those from noise, less what the initial picture saves."""
-        return max(1, int(self.steps * round(self.init_strength, 6)))
+        return max(1, int(self.steps * self.init_strength))
 
     def guided_at(self, timestep: float) -> bool:
         """Whether the unconditional row is needed at a timestep (Kynkäänniemi et al. 2024)."""

@@ -28,13 +28,12 @@ class Tensors:
 
     def number(self, name: str, least: float, most: float, default: float | None = None) -> float:
         """The one number of a tensor, within limits. Raises :class:`RequestError`."""
-        tensor = self.optional(name) if default is not None else self.required(name)
-        if tensor is None:
-            assert default is not None
+        if default is not None and self.optional(name) is None:
             return default
+        tensor = self.required(name)
         if tensor.shape != (1,):
             raise RequestError(f"{name} must be [1], got {list(tensor.shape)}")
-        number = float(tensor[0])
+        number = round(float(tensor[0]), 6)  # .01 as a float32 is less than .01
         if not least <= number <= most:  # NaN fails it too
             raise RequestError(f"{name} must be {least:g} to {most:g}, got {number:g}")
         return number

@@ -28,6 +28,7 @@ from sampler.tensors import RequestError
 from sampler.triton_caller import DEADLINE_MISSED, QUEUE_FULL, TritonCaller
 from sampler.triton_engine import TritonEngine
 from sampler.triton_metrics import TritonMetrics
+from sampler.vae import PictureError
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ class TritonService:
             outcome, end = "expired", partial(caller.refuse, DEADLINE_MISSED, str(error))
         except CancelledByCaller:
             outcome, end = "cancelled", partial(caller.fail, "cancelled", error_codes.CANCELLED)
+        except PictureError as error:
+            outcome, end = "failed", partial(caller.fail, str(error), error_codes.INTERNAL)
         except EngineError as error:
             outcome, end = "failed", partial(caller.fail, str(error), error_codes.UNAVAILABLE)
         except Exception:

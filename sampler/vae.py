@@ -8,10 +8,15 @@ import numpy.typing as npt
 
 from identity import ServingBundle
 from sampler.batcher import Batcher
-from sampler.engine import Engine, EngineError
+from sampler.engine import Engine
 
 Latents = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+
+
+class PictureError(RuntimeError):
+    """A picture that can't be shown; drawn again it would come out the same."""
+
 
 MAX_PICTURES = 4
 """Most pictures in one call: the VAE needs far more memory a picture than the U-Net."""
@@ -44,11 +49,13 @@ class Vae:
     async def decode(self, latents: Latents, tenant: str = "", priority: int = 0) -> Pixels:
         """``[C, h, w]`` latents to ``[H, W, 3]`` pixels.
 
-        Raises :class:`sampler.engine.EngineError`, also for a picture that is not finite.
+        Raises:
+            sampler.engine.EngineError: see there.
+            PictureError: the picture is not finite.
         """
         pixels = await self._decode(latents, tenant, priority)
         if pixels is None:
-            raise EngineError("the picture has values that are not finite")
+            raise PictureError("the picture has values that are not finite")
         return pixels
 
     # Millions of numbers a picture: in a thread, as the event loop has steps to take.

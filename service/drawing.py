@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import structlog
 
-from service.errors import DeadlineExceededError, UnavailableError
+from service.errors import DeadlineExceededError, ResourceExhaustedError, UnavailableError
 from service.metrics import Metrics
 from service.sampler_client import SamplerClient
 from service.sampler_events import SamplerEvent, SamplerImage, SamplerPreview, SamplerProgress
@@ -37,7 +37,8 @@ class Drawing:
         """
         deadline = time.monotonic() + time_limit
         progress = _Progress(len(request.seeds))
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             left = replace(request, seeds=tuple(request.seeds[i] for i in progress.missing))
             events = self._sampler.sample(left, _time_left(deadline))
             try:
@@ -50,8 +51,15 @@ class Drawing:
                     return
                 if attempt == ATTEMPTS or not await self._mended(deadline):
                     raise
+                attempt += 1
                 log.warning("drawing_again", reason=error.reason, pictures=len(progress.missing))
                 self._metrics.generation_retries.inc()
+            except ResourceExhaustedError as error:
+                if attempt == 1:
+                    raise
+                # It was taken on before a model died. What was being drawn then waits for places
+                # now, beside what waited: there are fewer than there were.
+                await asyncio.sleep(min(error.retry_seconds, _time_left(deadline)))
 
     async def _mended(self, deadline: float) -> bool:
         """See :meth:`Watchdog.mended`; also False when the request's time is over first."""
@@ -95,9 +103,5 @@ class _Progress:
 
 def _time_left(deadline: float) -> float:
     if (left := deadline - time.monotonic()) <= 0:
-        raise _too_long()
+        raise DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")
     return left
-
-
-def _too_long() -> DeadlineExceededError:
-    return DeadlineExceededError("the pictures took too long", "DEADLINE_EXCEEDED")

@@ -145,13 +145,15 @@ class DataLossError(GatewayError):
 
 
 class _RetryError(GatewayError):
+    """Another try may succeed after ``retry_seconds``."""
+
     def __init__(self, message: str, reason: str, retry_seconds: float = 2.0) -> None:
         super().__init__(message, reason)
-        self._retry_seconds = retry_seconds
+        self.retry_seconds = retry_seconds
 
     def details(self) -> list[Message]:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(round(self._retry_seconds * 1000))
+        retry.retry_delay.FromMilliseconds(round(self.retry_seconds * 1000))
         return [retry, *super().details()]
 
 
@@ -192,15 +194,15 @@ class QuotaExceededError(GatewayError):
     ) -> None:
         self._violation = f"{quota}: at most {limit:g}"
         super().__init__(f"the quota of the tenant is used up: {self._violation}", "QUOTA_EXCEEDED")
-        self._tenant, self._retry_seconds = tenant, retry_seconds
+        self._tenant, self.retry_seconds = tenant, retry_seconds
 
     def details(self) -> list[Message]:
         failure = error_details_pb2.QuotaFailure()
         failure.violations.add(subject=f"tenants/{self._tenant}", description=self._violation)
-        if self._retry_seconds is None:
+        if self.retry_seconds is None:
             return [failure, *super().details()]
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(max(1, round(self._retry_seconds * 1000)))
+        retry.retry_delay.FromMilliseconds(max(1, round(self.retry_seconds * 1000)))
         return [failure, retry, *super().details()]
 
 

@@ -156,7 +156,7 @@ class GenerationSettings(BaseModel, extra="forbid"):
         default="ddim", description="Solver."
     )
     guidance_scale: float = Field(default=7.5, ge=1, le=30, description="Weight of guidance.")
-    timeout_seconds: float = Field(default=300.0, gt=0, description="Limit of a call.")
+    timeout_seconds: float = Field(default=300.0, gt=0, le=86_400, description="Limit of a call.")
     priority_ceiling: PriorityName = Field(
         default="normal", description="The highest priority that a request may ask for."
     )

@@ -89,6 +89,20 @@ def test_batches_that_were_not_full_do_not_speak_for_full_ones() -> None:
     assert sizes.limit("square", 32) == 32
 
 
+@pytest.mark.parametrize("joins_after", [0, 3, 6, 30])
+def test_a_row_that_no_pair_fits_in_is_no_reason_to_stay_small(joins_after: int) -> None:
+    """From some step on one picture without guidance is among pairs: steps of even size lack a row.
+
+    A size that can't be filled was never known, and nothing larger was tried while it was not.
+    """
+    sizes, rows = BatchSize(16), 0
+    for step in range(100):
+        limit = sizes.limit("square", 40)
+        rows = limit - 1 if step >= joins_after else limit
+        sizes.stepped("square", rows, 0.01 + 0.0005 * rows)
+    assert rows == 15
+
+
 def test_a_size_that_has_become_dear_is_left() -> None:
     sizes, limit = settled(lambda rows: 0.005 * rows)
     for _ in range(RECENT):

@@ -44,6 +44,48 @@ async def test_a_tenant_of_many_does_not_hold_up_another() -> None:
     assert model.batches == [["now"], ["a0", "b0"], ["a1", "a2"], ["a3", "a4"], ["a5"]]
 
 
+@pytest.mark.parametrize(
+    ("limit", "batches"),
+    [
+        pytest.param(1, [["a0"], ["bb"], ["cc"], ["a1"], ["a2"], ["a3"]], id="one a call"),
+        pytest.param(2, [["a0", "a1"], ["bb", "cc"], ["a2", "a3"]], id="one kind a call"),
+    ],
+)
+async def test_tenants_take_turns_from_call_to_call(limit: int, batches: list[list[str]]) -> None:
+    """Where a call has room for the work of one tenant only, the next call is another's."""
+    model = Model()
+    kinds = {"b": "another", "c": "another"} if limit == 2 else {}
+    ask = Batcher(model, lambda item: (1, kinds.get(item[0])), limit)
+    first = await busy(ask)
+    many = [asyncio.create_task(ask(f"a{index}", "many")) for index in range(4)]
+    others = [asyncio.create_task(ask(item, item)) for item in ("bb", "cc")]
+    await asyncio.sleep(0)
+    model.open.set()
+    await asyncio.gather(first, *many, *others)
+    assert model.batches == [["now"], *batches]
+
+
+async def test_who_comes_back_at_once_leaves_the_others_their_turn() -> None:
+    served = []
+
+    async def model(items: Sequence[str]) -> Sequence[str]:
+        served.extend(items)
+        for _ in range(5):  # long enough for the last one's next to come
+            await asyncio.sleep(0)
+        return items
+
+    ask = Batcher(model, lambda item: (1, None), 1)
+
+    async def one_after_the_other(tenant: str) -> None:
+        for index in range(3):
+            await ask(f"{tenant}{index}", tenant)
+
+    many = [asyncio.create_task(ask(f"a{index}", "a")) for index in range(3)]
+    await asyncio.gather(*many, one_after_the_other("b"), one_after_the_other("c"))
+    tenants = [item[0] for item in served]
+    assert sorted(tenants[:3]) == sorted(tenants[3:6]) == ["a", "b", "c"]
+
+
 async def test_a_higher_priority_goes_first_and_others_of_its_kind_along() -> None:
     ask = batcher(model := Model())
     waiting = [await busy(ask)]

@@ -1,11 +1,13 @@
 """A heartbeat is a real call of every model that has not just answered."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from sampler.engine import EngineError
 from sampler.heartbeat import HeartbeatEngine, smallest_calls
-from tests.sampler.conftest import Studio
+from tests.sampler.conftest import Gate, Studio
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +32,18 @@ async def test_a_model_that_just_worked_is_not_asked(studio: Studio) -> None:
     await engine("unet", inputs, output)
     await engine.check()
     assert studio.engine.calls["unet"] == 1
+
+
+async def test_who_asks_meanwhile_shares_the_outcome(studio: Studio) -> None:
+    """Each call of its own would hold a thread of Triton's for as long as the model is busy."""
+    engine = HeartbeatEngine(studio.engine, studio.bundle)
+    gate = studio.engine.gates["vae_decoder"] = Gate()
+    asking = [asyncio.create_task(engine.check()) for _ in range(8)]
+    await gate.reached.wait()
+    asking.pop().cancel()  # who leaves takes nobody along
+    gate.opened.set()
+    await asyncio.gather(*asking)
+    assert studio.engine.calls["vae_decoder"] == 1
 
 
 async def test_tells_which_model_is_away(studio: Studio) -> None:

@@ -87,7 +87,7 @@ async def test_pictures_that_take_turns_need_the_steps_of_all_of_them(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four guided pictures fit in a step, and eight where there is no guidance."""
-    monkeypatch.setattr(studio.sampler._pace, "least", lambda _: 1.0)
+    monkeypatch.setattr(studio.sampler._pace, "least", lambda *_: 1.0)
 
     def sixteen(left: float, **options: np.ndarray) -> SamplingRequest:
         seeds = tuple(range(16))

@@ -60,7 +60,8 @@ def test_what_is_left_open_is_the_bundles_size_and_plain_ddim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "strength", "taken"), [(10, 0.7, 7), (10, 1.0, 10), (3, 0.1, 1), (50, 0.29, 14)]
+    ("steps", "strength", "taken"),
+    [(10, 0.7, 7), (10, 1.0, 10), (3, 0.1, 1), (50, 0.29, 14), (100, 0.01, 1)],
 )
 def test_an_initial_picture_saves_steps(steps: int, strength: float, taken: int) -> None:
     changes = {

@@ -18,6 +18,9 @@ from deploy.triton import TritonServer
 from identity import PromptTokenizer, ServingBundle
 from sampler.metrics import FAMILIES
 from sampler.timeline import PHASES
+from service.errors import SamplerFailedError
+from service.sampler_client import SamplerClient
+from service.sampler_request import SamplerRequest
 from tests.support.serving import draw, executions, open_stream, request_tensors
 
 # uint8 levels by which a picture may differ from diffusers' own. With random weights the U-Net is
@@ -126,6 +129,36 @@ async def test_concurrent_requests_equal_their_solo_runs(
         alone = await draw(client, tensors)
         assert alone.images.keys() == shared.images.keys()
         assert all(apart(alone.images[i], shared.images[i]) == 0 for i in alone.images)
+
+
+async def test_a_picture_that_is_not_finite_is_no_outage(
+    triton: TritonServer, tokenize: PromptTokenizer, described: ServingBundle
+) -> None:
+    """Drawn again it would come out the same, so nobody is told to try again."""
+    prompt = tokenize("a photo of <ann>", {"ann"})
+    request = SamplerRequest(
+        prompt_ids=prompt.token_ids,
+        negative_ids=tokenize("").token_ids,
+        placeholders=((prompt.placeholders[0].position, 0),),
+        identities=np.full((1, described.stages, 2, described.token_width), 3e38, np.float32),
+        seeds=(0,),
+        steps=2,
+        guidance_scale=2.0,
+        guidance_interval=None,
+        scheduler="ddim",
+        height=described.image_height,
+        width=described.image_width,
+        init_image=None,
+        init_strength=1.0,
+        preview_every=0,
+        tenant="",
+        priority=0,
+    )
+    sampler = SamplerClient(triton.grpc_address, probe_seconds=5.0)
+    with pytest.raises(SamplerFailedError):
+        async for _ in sampler.sample(request, 60.0):
+            pass
+    await sampler.close()
 
 
 async def test_progress_comes_in_order_and_before_the_picture(
