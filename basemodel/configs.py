@@ -55,6 +55,15 @@ def read_config(directory: Path, name: str) -> dict[str, Any]:
     return config
 
 
+def scheduler_config(directory: Path) -> dict[str, Any]:
+    """The noise schedule, with what ``StableDiffusionPipeline`` makes sure of as well.
+
+    A config that another class than DDIM wrote may say nothing of ``clip_sample``, and DDIM would
+    clamp the latents to [-1, 1], in which they do not lie.
+    """
+    return {**read_config(directory, SCHEDULER), "clip_sample": False, "steps_offset": 1}
+
+
 def check_configs(directory: Path) -> None:
     """Raises :class:`BaseModelError`, with file and field, unless it is a model of SD's family."""
     configs = {name: read_config(directory, name) for name in CONFIGS}

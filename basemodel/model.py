@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from basemodel.attention import SplitCrossAttention, install_cross_attention
-from basemodel.configs import SCHEDULER, BaseModelError, read_config
+from basemodel.configs import BaseModelError, read_config, scheduler_config
 from basemodel.schedule import NoiseSchedule
 from basemodel.source import EXTRAS, resolve, source_digest
 from identity import PromptTokenizer
@@ -38,7 +38,7 @@ class BaseModel:
             :class:`SplitCrossAttention`, so it takes ``encoder_hidden_states [B, L, 2D]``) and
             AutoencoderKL.
         schedule: noise schedule of the training timesteps.
-        scheduler_config: the checkpoint's scheduler config, as diffusers writes it.
+        scheduler_config: as diffusers writes it; see :func:`basemodel.configs.scheduler_config`.
         tokenizer: prompts with placeholders to token ids.
         tokenizer_json: the tokenizer in ``tokenizer.json``'s format.
         special_tokens: begin, end, padding.
@@ -105,8 +105,8 @@ def load(
     from transformers import CLIPTextModel, CLIPTokenizer
 
     directory = resolve(source)
-    scheduler_config = read_config(directory, SCHEDULER)
-    schedule = NoiseSchedule.from_config(scheduler_config)
+    scheduler = scheduler_config(directory)
+    schedule = NoiseSchedule.from_config(scheduler)
     initial_words = _initial_words(directory)
     with _loading(directory / "tokenizer"):
         tokenizer = CLIPTokenizer.from_pretrained(directory / "tokenizer")
@@ -132,7 +132,7 @@ def load(
         unet=unet,
         vae=vae,
         schedule=schedule,
-        scheduler_config=scheduler_config,
+        scheduler_config=scheduler,
         tokenizer=prompt_tokenizer,
         tokenizer_json=backend.to_str(pretty=True),
         special_tokens=special,

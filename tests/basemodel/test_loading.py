@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from basemodel import BaseModel, BaseModelError, load, source_digest
@@ -16,6 +17,17 @@ def test_sizes_come_from_the_configs(base: BaseModel) -> None:
     assert (base.latent_shape, base.image_size) == ((4, 8, 8), (64, 64))
     assert base.scaling_factor == 0.18215
     assert base.initial_words == {"person": ("ada", "boris")}
+
+
+def test_latents_are_not_clamped(base: BaseModel, checkpoint: Path) -> None:
+    """PNDM wrote the config, and knows nothing of it; diffusers' pipeline corrects DDIM too."""
+    written = DDIMScheduler.from_pretrained(checkpoint, subfolder="scheduler")
+    assert written.config.clip_sample
+    with pytest.warns(FutureWarning, match="clip_sample"):
+        pipeline = StableDiffusionPipeline.from_pretrained(checkpoint, scheduler=written)
+    ours = DDIMScheduler.from_config(base.scheduler_config)
+    for field in ("clip_sample", "steps_offset"):
+        assert ours.config[field] == pipeline.scheduler.config[field]
 
 
 def test_everything_is_frozen(base: BaseModel) -> None:
