@@ -1,11 +1,14 @@
 """Means over people with bootstrap intervals."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 _RESAMPLES = 9999
 _BATCH = 500  # resamples held in memory at once
@@ -29,7 +32,9 @@ def estimates(per_person: pd.DataFrame) -> dict[str, Estimate]:
     """Mean of each column over people (rows), with the percentile bootstrap over people.
 
     People are resampled, prompts and seeds are not: the figures hold for further people under the
-    same prompts.
+    same prompts. Of few people the percentiles lie too near to each other (of eight normal figures
+    they hold the mean in 88 % and not 95 %), so they are taken further out, as far as for Student's
+    t (the expanded percentile interval; Hesterberg 2015).
     """
     values = per_person.to_numpy(float)
     means = values.mean(axis=0)
@@ -41,6 +46,7 @@ def estimates(per_person: pd.DataFrame) -> dict[str, Estimate]:
             np.mean,
             axis=0,
             method="percentile",
+            confidence_level=_expanded(len(values)),
             n_resamples=_RESAMPLES,
             batch=_BATCH,
             rng=np.random.default_rng(0),
@@ -50,6 +56,12 @@ def estimates(per_person: pd.DataFrame) -> dict[str, Estimate]:
         str(name): Estimate(float(mean), low, high)
         for name, mean, low, high in zip(per_person.columns, means, lows, highs, strict=True)
     }
+
+
+def _expanded(people: int) -> float:
+    """Level of the percentiles that hold the mean of so many people in 95 % of all samples."""
+    reach = math.sqrt(people / (people - 1)) * student.ppf(0.975, people - 1)
+    return float(1 - 2 * normal.sf(reach))
 
 
 def differences(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, Estimate]:

@@ -106,7 +106,8 @@ class Learner:
 
     def result(self) -> Tensor:
         """The identity ``[S, 2, D]`` float32: the average of the last iterates."""
-        vectors = self.plateau.best if self.plateau.best is not None else self._vectors()
+        vectors = self.plateau.best if self.plateau.reached else self._vectors()
+        assert vectors is not None  # a plateau comes after a best
         return vectors.float().expand(-1, 2, -1).cpu()
 
     def state(self) -> dict[str, Any]:

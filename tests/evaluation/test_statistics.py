@@ -28,6 +28,13 @@ def test_the_interval_is_about_two_standard_errors_wide() -> None:
     assert found.high == pytest.approx(numbers.mean() + 1.96 * numbers.std() / 20, abs=0.01)
 
 
+def test_of_few_people_too_the_interval_holds_the_mean_in_95_percent() -> None:
+    numbers = np.random.default_rng(0).normal(size=(8, 1000))
+    found = estimates(pd.DataFrame(numbers)).values()
+    held = sum(each.low is not None and each.low <= 0 <= (each.high or 0) for each in found)
+    assert 930 <= held <= 970
+
+
 def test_one_person_has_no_interval() -> None:
     assert estimates(pd.DataFrame({"ID": [0.5]})) == {"ID": Estimate(0.5, None, None)}
     assert not Estimate(0.5, None, None).differs_from_zero

@@ -158,6 +158,14 @@ def test_each_stops_at_its_own_plateau_with_its_best(base: BaseModel) -> None:
     assert not stuck.result().any()
 
 
+def test_without_a_plateau_no_step_is_lost(base: BaseModel) -> None:
+    """Four steps are one window of three, and one more."""
+    plain, watched = (
+        learn(base, replace(SHORT, plateau=window), [0]).result() for window in (None, 3)
+    )
+    torch.testing.assert_close(watched, plain, rtol=0, atol=0)
+
+
 def test_the_last_iterates_are_averaged(base: BaseModel) -> None:
     config = replace(SHORT, average_from=0.5)
     views = [make_views(base, [picture(base)], config, 0)]
