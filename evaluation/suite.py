@@ -85,15 +85,21 @@ def run(suite: Suite, out: Path, progress: Progress) -> dict[str, Any]:
     folder.claim(claimed)
     out.mkdir(parents=True, exist_ok=True)
     sources = _gallery(folder, judge, people, settings.first)
-    nothing: dict[str, Any] = {"experiments": {}, "identities": 0, "seeds": 0}
-    kept = folder.suite if folder.exists() else nothing
+    asked: dict[str, Any] = {
+        "experiments": {},
+        "identities": suite.identities,
+        "seeds": suite.seeds,
+    }
+    kept = folder.suite if folder.exists() else asked
+    largest = {
+        each: max(kept[each], asked[each]) if suite.draw else kept[each]
+        for each in ("identities", "seeds")
+    }
     shown = {*suite.chosen, *kept["experiments"]}
-    identities = max(suite.identities, kept["identities"])
-    numbers = range(settings.first, settings.first + identities)
+    numbers = range(settings.first, settings.first + largest["identities"])
     described = {
         "settings": claimed,
-        "identities": identities,
-        "seeds": max(suite.seeds, kept["seeds"]),
+        **largest,
         "image_size": list(base.image_size),
         "gallery": len(sources),
         "face_threshold": face_threshold(sources),

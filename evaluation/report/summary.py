@@ -11,11 +11,21 @@ def build(results: Results) -> dict[str, Any]:
     suite = results.suite
     if suite is None:
         return {"lead": "An evaluation of learned likenesses.", "tiles": [], "settings": []}
+    prompts = len(suite["settings"]["prompts"])
+    people, seeds = _drawn(results, prompts)
     lead = (
-        f"{suite['identities']} people, each learned from one image and drawn under "
-        f"{len(suite['settings']['prompts'])} prompts, judged picture by picture."
+        f"{people} people, each learned from one image and drawn under {prompts} prompts, "
+        "judged picture by picture."
     )
-    return {"lead": lead, "tiles": _tiles(results), "settings": _settings(suite)}
+    return {"lead": lead, "tiles": _tiles(results), "settings": _settings(suite, seeds)}
+
+
+def _drawn(results: Results, prompts: int) -> tuple[int, int]:
+    """People of the largest row, and their pictures a prompt: more may have been asked for."""
+    experiments = {} if results.tables is None else results.tables["experiments"]
+    rows = [row for each in experiments.values() for row in each["rows"] if row["people"]]
+    people, pictures = max(((row["people"], row["pictures"]) for row in rows), default=(0, 0))
+    return people, pictures // max(1, people * prompts)
 
 
 def _tiles(results: Results) -> list[dict[str, str]]:
@@ -47,7 +57,7 @@ def _ratio(figures: dict[str, Any], name: str, of: str) -> str | None:
     return f"{figures[name][0] / figures[of][0]:.0%}"
 
 
-def _settings(suite: dict[str, Any]) -> list[tuple[str, str]]:
+def _settings(suite: dict[str, Any], seeds: int) -> list[tuple[str, str]]:
     settings, sampling = suite["settings"], suite["settings"]["sampling"]
     return [
         ("base model", settings["base_model"][:19]),
@@ -55,6 +65,6 @@ def _settings(suite: dict[str, Any]) -> list[tuple[str, str]]:
         ("judge", settings["judge"]),
         ("sampler", f"{sampling['scheduler'].upper()}, {sampling['steps']} steps"),
         ("guidance", f"{sampling['guidance']:g}"),
-        ("seeds", f"{suite['seeds']} a prompt"),
+        ("seeds", f"{seeds} a prompt"),
         ("image size", " x ".join(str(side) for side in suite["image_size"])),
     ]

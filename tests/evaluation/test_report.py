@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from evaluation.report import summary
 from evaluation.report.__main__ import main
 from evaluation.report.page import page
 from evaluation.report.results import Results
@@ -135,6 +136,17 @@ def test_everything_there_is_on_the_page_and_nothing_comes_from_elsewhere(tmp_pa
     assert not re.search(r"https?://|url\((?!#)|@import", text)
     for stand_in in ("#010101", "#040404"):
         assert stand_in not in text
+
+
+def test_the_page_tells_of_the_people_that_were_drawn(tmp_path: Path) -> None:
+    """More may have been asked for: an experiment takes fewer, and a run may be stopped."""
+    write_suite(tmp_path)
+    suite = json.loads((tmp_path / "suite.json").read_text())
+    (tmp_path / "suite.json").write_text(json.dumps({**suite, "identities": 32, "seeds": 4}))
+    write_figures(tmp_path)
+    head = summary.build(Results(tmp_path))
+    assert head["lead"].startswith("2 people, ")
+    assert ("seeds", "1 a prompt") in head["settings"]
 
 
 def test_maps_of_another_config_are_not_shown(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ PROMPTS = {"face": ["a photo of the face of {}"], "actions": ["a photo of {} hol
 QUICK = {"steps": 2, "batch": 1, "views": 2}
 SMALL = {
     "ours": TrainingConfig(**QUICK),
-    "theirs": TrainingConfig(**QUICK, attention_loss="none"),
+    "theirs": TrainingConfig(**QUICK, attention_loss="none", learning_rate=1.0),
     "ours again": TrainingConfig(**QUICK),
 }
 ROWS = {"Ours": "ours", "Theirs": "theirs", "Ours again": "ours again"}
@@ -94,6 +94,9 @@ def test_from_people_to_tables_and_on_to_more_people(checkpoint: Path, tmp_path:
     np.testing.assert_array_equal(RawScores.load(lost).faces, before.faces)
     made.pop(lost)
     assert made == {path: path.stat().st_mtime_ns for path in made}
+
+    run(dataclasses.replace(suite(checkpoint, identities=9), draw=False), tmp_path, lambda *_: None)
+    assert Folder(tmp_path).suite["identities"] == 3  # whoever only reads asks for nobody
 
     other = settings(checkpoint, sampling=SamplingSettings(steps=3))
     with pytest.raises(EvaluationError, match="holds results of another sampling"):
