@@ -4,13 +4,9 @@ from dataclasses import dataclass
 
 from export.graphs import Graph
 from export.sizes import PictureSizes
-from identity import STAGES
+from identity import STAGES, picture_rows, prompt_rows
 
 Shape = tuple[int, ...]
-
-DECODER_ROWS = 4
-"""Most pictures in one call of the VAE, which needs far more memory a picture than the U-Net. The
-safety checker sees what was decoded."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +39,9 @@ def profiles(graph: Graph, sizes: PictureSizes, max_rows: int) -> list[Profile]:
     The latter only where there is a range.
     """
     if graph.name in ("vae_decoder", "vae_encoder", "safety_checker"):
-        max_rows = min(max_rows, DECODER_ROWS)
-    elif (
-        graph.name == "text_encoder"
-    ):  # a prompt's keys and values of each stage, and the plain one
-        max_rows = max(max_rows, 2 * STAGES + 1)
+        max_rows = picture_rows(max_rows)
+    elif graph.name == "text_encoder":
+        max_rows = prompt_rows(max_rows, STAGES)
     unit = 1 if graph.name == "vae_encoder" else sizes.pixels_per_latent
     own = (sizes.height // unit, sizes.width // unit)
     small, large = (sizes.smallest // unit,) * 2, (sizes.largest // unit,) * 2

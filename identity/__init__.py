@@ -1,7 +1,13 @@
 """What an identity is: stages, the tensor artifact and its placeholder in a prompt."""
 
 from identity.artifact import ArtifactError, Identity, digest
-from identity.bundle import BundleError, CheckerInput, ServingBundle
+from identity.bundle import (
+    BundleError,
+    CheckerInput,
+    ServingBundle,
+    picture_rows,
+    prompt_rows,
+)
 from identity.embedding import place_identities
 from identity.prompt import Placeholder, Prompt, PromptError, PromptTokenizer
 from identity.stages import STAGES, TRAIN_TIMESTEPS, stage_of, stage_timesteps
@@ -21,7 +27,9 @@ __all__ = [
     "ServingBundle",
     "blend",
     "digest",
+    "picture_rows",
     "place_identities",
+    "prompt_rows",
     "stage_of",
     "stage_timesteps",
 ]

@@ -22,6 +22,20 @@ from identity.prompt import PromptTokenizer
 FORMAT = "likeness.bundle/2"
 
 
+def picture_rows(max_rows: int) -> int:
+    """Most pictures in one call of the VAE, which needs far more memory a picture than the U-Net,
+    and of the safety checker, which sees what was decoded.
+    """
+    return min(max_rows, 4)
+
+
+def prompt_rows(max_rows: int, stages: int) -> int:
+    """Most rows in one call of the text encoder: all of a prompt's, which are the keys and the
+    values of each stage and the plain one, and as many as the U-Net takes.
+    """
+    return max(max_rows, 2 * stages + 1)
+
+
 @dataclass(frozen=True)
 class CheckerInput:
     """How a picture is prepared for the safety checker, as CLIP's feature extractor does it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from identity import Placeholder, ServingBundle, place_identities
+from identity import Placeholder, ServingBundle, place_identities, prompt_rows
 from sampler.batcher import Batcher
 from sampler.cache import ByteCache
 from sampler.engine import Engine
@@ -50,7 +50,7 @@ class Conditioner:
         self._token_embeddings = token_embeddings
         self._engine = engine
         self._cache = cache
-        rows = max(bundle.max_rows, 2 * bundle.stages + 1)
+        rows = prompt_rows(bundle.max_rows, bundle.stages)
         self._encode = Batcher(self._encode_all, lambda each: (_rows(each), None), rows)
 
     async def __call__(self, request: SamplingRequest) -> Conditioning:

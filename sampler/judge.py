@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from identity import CheckerInput, ServingBundle
+from identity import CheckerInput, ServingBundle, picture_rows
 from sampler.batcher import Batcher
 from sampler.engine import Engine
-from sampler.vae import MAX_PICTURES, Pixels
+from sampler.vae import Pixels
 
 Prepared = npt.NDArray[np.float32]
 
@@ -26,7 +26,7 @@ class Judge:
     def __init__(self, bundle: ServingBundle, engine: Engine) -> None:
         self._takes, self._engine = bundle.safety_checker, engine
         self._judge: Batcher[Prepared, bool]
-        limit = min(MAX_PICTURES, bundle.max_rows)
+        limit = picture_rows(bundle.max_rows)
         self._judge = Batcher(self._judge_all, lambda _: (1, None), limit)
 
     @property

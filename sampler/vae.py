@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from identity import ServingBundle
+from identity import ServingBundle, picture_rows
 from sampler.batcher import Batcher
 from sampler.engine import Engine
 
@@ -16,10 +16,6 @@ Pixels = npt.NDArray[np.uint8]
 
 class PictureError(RuntimeError):
     """A picture that can't be shown; drawn again it would come out the same."""
-
-
-MAX_PICTURES = 4
-"""Most pictures in one call: the VAE needs far more memory a picture than the U-Net."""
 
 
 class Vae:
@@ -33,7 +29,7 @@ class Vae:
     def __init__(self, bundle: ServingBundle, engine: Engine) -> None:
         self._engine = engine
         self._scaling_factor = np.float32(bundle.scaling_factor)
-        limit = min(MAX_PICTURES, bundle.max_rows)
+        limit = picture_rows(bundle.max_rows)
         self._encode: Batcher[Pixels, Latents]
         self._encode = Batcher(self._encode_all, lambda pixels: (1, pixels.shape), limit)
         self._decode: Batcher[Latents, Pixels | None]
