@@ -13,7 +13,7 @@ from typing import Annotated
 
 import grpc
 import typer
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +27,7 @@ from client.terminal_output import TerminalOutput
 from deploy.contact_sheet import Cell, Figure, contact_sheet
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
+from photograph.shown import as_shown
 
 IDENTITY = "identities/demo"
 
@@ -167,7 +168,7 @@ def _sheet(result: Result, image: Path) -> Image.Image:
     numbers = result.identity.stage_count * 2 * result.identity.token_width
     with Image.open(image) as source:
         return contact_sheet(
-            ImageOps.exif_transpose(source),
+            as_shown(source),
             [
                 Cell(Image.open(io.BytesIO(drawn.picture.data)), drawn.prompt)
                 for drawn in result.drawn

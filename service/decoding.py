@@ -22,6 +22,7 @@ from enum import IntEnum
 import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from photograph.shown import as_shown, eight_bits
 from service import manifests
 
 REQUEST, ANSWER = struct.Struct(">BIHHI"), struct.Struct(">BIHH")
@@ -53,14 +54,14 @@ class ImageRefusedError(Exception):
 
 
 def clean(data: bytes) -> Image.Image:
-    """The picture upright, RGB, transparency on white, without metadata.
+    """The picture as a viewer shows it (:func:`photograph.shown.as_shown`), without metadata.
 
     What is larger than the trainer can see is scaled down to ``CLEAN_SIDE`` on the shorter side.
 
     Raises:
         ImageRefusedError: see there.
     """
-    return _upright(data, CLEAN_SIDE, CLEAN_SIDE)
+    return _covering(data, CLEAN_SIDE, CLEAN_SIDE)
 
 
 def fitted(data: bytes, height: int, width: int) -> Image.Image:
@@ -69,8 +70,8 @@ def fitted(data: bytes, height: int, width: int) -> Image.Image:
     Raises:
         ImageRefusedError: see there.
     """
-    upright = _upright(data, height, width)
-    return ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+    covering = _covering(data, height, width)
+    return ImageOps.fit(covering, (width, height), Image.Resampling.LANCZOS)
 
 
 def png(image: Image.Image) -> bytes:
@@ -80,8 +81,8 @@ def png(image: Image.Image) -> bytes:
     return encoded.getvalue()
 
 
-def _upright(data: bytes, height: int, width: int) -> Image.Image:
-    """The picture in RGB, still covering ``height`` x ``width`` however it is turned."""
+def _covering(data: bytes, height: int, width: int) -> Image.Image:
+    """The same, still covering ``height`` x ``width`` however it is turned."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -90,19 +91,11 @@ def _upright(data: bytes, height: int, width: int) -> Image.Image:
             side = max(height, width)
             image.draft("RGB", (side, side))  # a large JPEG is decoded at a fraction of its size
             image.load()
-            orientation = image.getexif().get(0x0112)
-            if image.mode.startswith("I"):  # 16 bits of grey; a plain conversion would clip them
-                image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-            elif image.mode not in ("L", "RGB"):
-                image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+            image = eight_bits(image)
             if (ratio := side / min(image.size)) < 1:
                 size = tuple(max(1, round(length * ratio)) for length in image.size)
                 image = image.resize(size, Image.Resampling.LANCZOS)  # type: ignore[arg-type]
-            if image.mode == "RGBA":
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            image = image.convert("RGB")
-            image.getexif()[0x0112] = orientation or 1
-            upright = ImageOps.exif_transpose(image)
+            shown = as_shown(image)
     except ImageRefusedError:
         raise
     except UnidentifiedImageError as error:
@@ -114,8 +107,8 @@ def _upright(data: bytes, height: int, width: int) -> Image.Image:
         raise ImageRefusedError(limit) from error
     except Exception as error:  # whatever a decoder throws at hostile bytes
         raise ImageRefusedError("is damaged") from error
-    bare = Image.new("RGB", upright.size)  # metadata clings to the image that was opened
-    bare.paste(upright)
+    bare = Image.new("RGB", shown.size)  # metadata clings to the image that was opened
+    bare.paste(shown)
     return bare
 
 

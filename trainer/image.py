@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from photograph.shown import as_shown
 from trainer.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -24,7 +25,7 @@ def decode_image(
 ) -> npt.NDArray[np.uint8]:
     """Decodes an image for a model of ``height`` x ``width`` pixels; errors call it ``field``.
 
-    Orientation (EXIF) is applied, transparency laid on white, any mode made RGB. The picture is
+    The picture is made what a viewer shows of it (:func:`photograph.shown.as_shown`), and
     cropped, never padded: bars would be learned, and would shrink the face. Sideways the crop is
     centred; in a portrait two thirds of the surplus are cut below.
 
@@ -44,15 +45,14 @@ def decode_image(
             image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_size(image, field)
             image.load()
-            image = ImageOps.exif_transpose(image)
-            image = _to_rgb(image)
+            image = as_shown(image)
+    except (InputError, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise _fault(field, f"has too many pixels, the limit is {MAX_PIXELS}") from error
     except UnidentifiedImageError as error:
         raise _fault(field, f"is not a {', '.join(FORMATS)} image") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
+    except Exception as error:  # whatever a decoder throws at hostile bytes
         raise _fault(field, "is damaged") from error
     fitted = ImageOps.fit(
         image, (width, height), Image.Resampling.LANCZOS, centering=(0.5, PORTRAIT_CUT_ABOVE)
@@ -72,13 +72,3 @@ def _check_size(image: Image.Image, field: str) -> None:
         raise _fault(
             field, f"has {width}x{height} pixels, at least {MIN_SIDE}x{MIN_SIDE} are needed"
         )
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits of grey; Pillow's own conversion would clip them
-        grey = np.asarray(image).astype(np.float32).clip(0, 65535) / 257
-        return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")

@@ -22,6 +22,8 @@ from service.images import ImageDecoder
 from service.manifests import SOURCE_TYPE
 from service.trial_certificate import write_trial_certificate
 from tests.service.gateway import encode
+from tests.support.color_profiles import DISPLAY_P3, GREY, GREY_PRESS, RED, telephone_picture
+from tests.support.odd_exif import text_tag
 
 HEIC = (Path(__file__).parent / "photo.heic").read_bytes()
 """48x64, blue in the upper right quarter, else red; its EXIF has a note."""
@@ -44,8 +46,13 @@ def turned(kind: str) -> bytes:
     """On its side, as cameras save pictures, with a note where it was taken."""
     exif = Image.Exif()
     exif[ORIENTATION], exif[0x010E] = 6, "home of Ann"
+    return saved(quartered(), kind, exif=exif, lossless=True)
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """A file of it."""
     encoded = io.BytesIO()
-    quartered().save(encoded, kind, exif=exif, lossless=True)
+    image.save(encoded, kind, **options)  # type: ignore[arg-type]
     return encoded.getvalue()
 
 
@@ -73,6 +80,48 @@ async def test_depth_transparency_and_palette_are_seen_as_a_viewer_shows_them(
     for image, expected in ((deep, (155,) * 3), (clear, (255,) * 3), (palette, (0, 128, 128))):
         seen = opened(await decoder.clean_png(encode(image))).getpixel((20, 20))
         assert max(abs(a - b) for a, b in zip(seen, expected, strict=True)) <= 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+async def test_colours_are_those_of_the_profile(decoder: ImageDecoder, mode: str) -> None:
+    data = saved(telephone_picture(mode), icc_profile=DISPLAY_P3)
+    image = opened(await decoder.clean_png(data))
+    assert image.info == {}
+    assert np.abs(np.asarray(image).astype(int) - RED).max() <= 2
+
+
+async def test_inks_are_those_of_the_profile_and_what_is_clear_is_white(
+    decoder: ImageDecoder,
+) -> None:
+    printed = Image.new("CMYK", (40, 40), (0, 255, 255, 0))
+    seen = await decoder.pixels(saved(printed, "JPEG", icc_profile=GREY_PRESS))
+    assert np.abs(seen.astype(int) - GREY).max() <= 2
+    clear = Image.new("RGBA", (40, 40), (200, 0, 0, 0))
+    assert (await decoder.pixels(saved(clear, icc_profile=DISPLAY_P3))).min() == 255
+    red = Image.new("RGB", (40, 40), "red")
+    assert (await decoder.pixels(saved(red, transparency=(255, 0, 0)))).min() == 255
+
+
+@pytest.mark.parametrize("profile", [b"?", DISPLAY_P3[:300], GREY_PRESS])
+async def test_a_profile_that_does_not_fit_changes_nothing(
+    decoder: ImageDecoder, profile: bytes
+) -> None:
+    plain = await decoder.pixels(saved(telephone_picture()))
+    odd = await decoder.pixels(saved(telephone_picture(), icc_profile=profile))
+    assert (odd == plain).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_of_the_exif_only_a_readable_orientation_matters(
+    decoder: ImageDecoder, kind: str
+) -> None:
+    for tag in (0x011A, 0x0128):  # resolution and its unit
+        data = saved(quartered(), kind, exif=text_tag(tag), lossless=True)
+        seen = await decoder.pixels(data)
+        assert seen.shape == (64, 48, 3)
+        assert seen[10, 36, 2] > 200 > 60 > seen[10, 36, 0]
+    cut = await decoder.pixels(saved(quartered(), kind, exif=text_tag(0x011A)[:12], lossless=True))
+    assert (cut == await decoder.pixels(saved(quartered(), kind, lossless=True))).all()
 
 
 async def test_a_large_photograph_is_kept_as_large_as_is_of_use(decoder: ImageDecoder) -> None:
@@ -236,6 +285,8 @@ def seeds() -> list[bytes]:
     color = Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180)))
     seeds = [
         HEIC,
+        saved(color, icc_profile=DISPLAY_P3),
+        saved(color.convert("CMYK"), "JPEG", icc_profile=GREY_PRESS),
         encode(color),
         encode(noise.convert("I;16")),
         encode(color.quantize(16)),

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 
+from tests.support.color_profiles import DISPLAY_P3, GREY, GREY_PRESS, RED, telephone_picture
+from tests.support.odd_exif import text_tag
 from trainer.errors import InputError
 from trainer.image import MAX_BYTES, MAX_PIXELS, decode_image
 
@@ -62,6 +64,59 @@ def test_orientation_is_applied() -> None:
     decoded = decode_image(encoded(Image.fromarray(pixels), "PNG", exif=exif), 64, 64)
     assert decoded[:28].max() < 10
     assert decoded[36:].min() > 245
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colours_are_those_of_the_profile(mode: str) -> None:
+    content = encoded(telephone_picture(mode), icc_profile=DISPLAY_P3)
+    assert np.abs(decode_image(content, 40, 40).astype(int) - RED).max() <= 2
+
+
+def test_transparency_lies_on_white_whatever_the_profile() -> None:
+    clear = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    assert decode_image(encoded(clear, icc_profile=DISPLAY_P3), 64, 64).min() == 255
+
+
+def test_inks_are_those_of_the_profile() -> None:
+    printed = Image.new("CMYK", (40, 40), (0, 255, 255, 0))
+    content = encoded(printed, "JPEG", icc_profile=GREY_PRESS)
+    assert np.abs(decode_image(content, 40, 40).astype(int) - GREY).max() <= 2
+
+
+@pytest.mark.parametrize("profile", [b"?", DISPLAY_P3[:300], GREY_PRESS])
+def test_a_profile_that_does_not_fit_changes_nothing(profile: bytes) -> None:
+    plain = decode_image(encoded(telephone_picture()), 40, 40)
+    content = encoded(telephone_picture(), icc_profile=profile)
+    assert (decode_image(content, 40, 40) == plain).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(orientation: int) -> None:
+    corners = Image.fromarray(np.array([[[0], [80]], [[160], [240]]], np.uint8).repeat(3, 2))
+    picture = corners.resize((40, 40), Image.Resampling.NEAREST)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(picture, exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+    assert (decode_image(content, 40, 40) == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize("tag", [0x011A, 0x0128])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_other_tags_of_the_exif_do_not_matter(kind: str, tag: int) -> None:
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:20] = 255
+    content = encoded(Image.fromarray(pixels), kind, exif=text_tag(tag))
+    decoded = decode_image(content, 40, 40)
+    assert decoded[:, :16].max() < 20
+    assert decoded[:, 24:].min() > 235
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_whose_exif_is_cut_off_is_taken_as_it_lies(kind: str) -> None:
+    image = Image.fromarray(data.astronaut()[:64, :64])
+    content = encoded(image, kind, exif=text_tag(0x011A)[:12])
+    assert (decode_image(content, 64, 64) == decode_image(encoded(image, kind), 64, 64)).all()
 
 
 def test_a_landscape_is_cropped_evenly_and_a_portrait_mostly_below() -> None:

@@ -1,0 +1,1 @@
+"""What any photograph shows, whichever process looks at it."""
