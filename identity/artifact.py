@@ -15,6 +15,8 @@ TENSOR = "tokens"
 METADATA = "likeness"
 MAX_STAGES = 10
 
+_KINDS = {"base_model_digest": str, "class_noun": str, "training": dict}
+
 
 class ArtifactError(ValueError):
     """The bytes are not an identity artifact, or not one that this version reads."""
@@ -76,6 +78,11 @@ class Identity:
             metadata = json.loads(header["__metadata__"][METADATA])
             if metadata["format"] != FORMAT:
                 raise ArtifactError(f"format must be {FORMAT}, got {metadata['format']}")
+            for name, kind in _KINDS.items():
+                if not isinstance(found := metadata[name], kind):
+                    raise ArtifactError(
+                        f"{name} must be {kind.__name__}, got {type(found).__name__}"
+                    )
             return cls(
                 tokens=tensors[TENSOR],
                 base_model_digest=metadata["base_model_digest"],
@@ -84,7 +91,7 @@ class Identity:
             )
         except ArtifactError:
             raise
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise ArtifactError(f"not an identity artifact: {error}") from error
 
 

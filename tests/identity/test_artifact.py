@@ -1,12 +1,17 @@
 """The artifact is read back as it was written, and anything else is refused."""
 
+import json
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save
 
 from identity import ArtifactError, Identity
+from identity.artifact import FORMAT, METADATA, TENSOR
 
 tokens = hnp.arrays(
     np.float32,
@@ -46,6 +51,29 @@ def test_damage_never_passes_as_something_else_than_an_artifact_error(data: st.D
         Identity.from_bytes(bytes(damaged))
     except ArtifactError:
         return
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"class_noun": 5}, "class_noun must be str, got int"),
+        ({"base_model_digest": None}, "base_model_digest must be str, got NoneType"),
+        ({"training": []}, "training must be dict, got list"),
+    ],
+)
+def test_metadata_of_another_type_is_refused(change: dict[str, Any], message: str) -> None:
+    plain = {"format": FORMAT, "base_model_digest": "", "class_noun": "dog", "training": {}}
+    with pytest.raises(ArtifactError, match=message):
+        Identity.from_bytes(with_metadata(json.dumps({**plain, **change})))
+
+
+def test_deeply_nested_metadata_is_refused() -> None:
+    with pytest.raises(ArtifactError, match="not an identity artifact"):
+        Identity.from_bytes(with_metadata("[" * 100_000))
+
+
+def with_metadata(text: str) -> bytes:
+    return save({TENSOR: np.ones((5, 2, 4), np.float32)}, {METADATA: text})
 
 
 @pytest.mark.parametrize("shape", [(5, 2), (5, 3, 4), (11, 2, 4), (0, 2, 4)])

@@ -1,5 +1,6 @@
 """Identities travel between deployments, and are deleted only as they were seen."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +9,17 @@ import numpy as np
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.rpc import error_details_pb2
+from safetensors.numpy import save
 
 from identity import Identity, ServingBundle, digest
+from identity.artifact import FORMAT, METADATA, TENSOR
 from likeness.v1 import identity_service_pb2 as pb
 from tests.service.gateway import Gateway, details, scripted, violations
 
 Start = Callable[..., Gateway]
+
+TOKENS = {TENSOR: np.zeros((5, 2, 4), np.float32)}
+PLAIN = {"format": FORMAT, "base_model_digest": "", "class_noun": "dog", "training": {}}
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
@@ -58,6 +64,15 @@ async def test_an_identity_travels(gateway: Gateway, artifact: Callable[..., byt
         ({"artifact": b""}, "artifact"),
         ({"artifact_digest": "sha256:" + "0" * 64}, "artifact_digest"),
         ({"artifact_digest": "sha256:1"}, "artifact_digest"),
+        (
+            {"artifact": save(TOKENS, {METADATA: json.dumps({**PLAIN, "class_noun": 5})})},
+            "artifact",
+        ),
+        (
+            {"artifact": save(TOKENS, {METADATA: json.dumps({**PLAIN, "base_model_digest": 5})})},
+            "artifact",
+        ),
+        ({"artifact": save(TOKENS, {METADATA: "[" * 100_000})}, "artifact"),
     ],
 )
 async def test_a_bad_artifact_is_refused(
