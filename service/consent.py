@@ -9,10 +9,15 @@ Request = pb.TrainIdentityRequest | pb.ImportIdentityRequest
 
 
 def consent_violations(request: Request, required: bool) -> list[Violation]:
-    """That a consent is missing where one is required; the rest the proto states."""
-    if request.HasField("consent") or not required:
-        return []
-    return [Violation("consent", "is required by this service")]
+    """That a consent is missing where one is required, or of no time; the rest the proto states."""
+    if not request.HasField("consent"):
+        return [Violation("consent", "is required by this service")] if required else []
+    try:
+        request.consent.given_time.ToMicroseconds()
+    except ValueError:
+        limit = "must be in the years 1 to 9999, with 0 to 999999999 nanoseconds"
+        return [Violation("consent.given_time", limit)]
+    return []
 
 
 def consent_of(request: Request) -> Consent | None:

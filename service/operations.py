@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from google.longrunning import operations_pb2, operations_pb2_grpc
-from google.protobuf import empty_pb2
+from google.protobuf import duration_pb2, empty_pb2
 
 from service.caller import caller
 from service.context import Context
@@ -20,6 +20,8 @@ from service.store import (
 from service.trainings import Trainings
 from service.validation import page_size, page_token_told
 
+MAX_TIMEOUT = 315_576_000_000
+"""Seconds either way of a `google.protobuf.Duration`: 10,000 years."""
 REPLY_SECONDS = 0.25
 """A call that waits ends this much before its deadline, so that the answer still arrives."""
 
@@ -64,8 +66,7 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
     ) -> operations_pb2.Operation:
         """The state when the operation is done, or when the time is over."""
         uid = parse_operation_name(request.name)
-        timeout = request.timeout.ToTimedelta().total_seconds()
-        seconds = timeout if request.HasField("timeout") else None
+        seconds = _seconds(request.timeout) if request.HasField("timeout") else None
         if (remaining := context.time_remaining()) is not None:
             left = max(0.0, remaining - REPLY_SECONDS)
             seconds = left if seconds is None else min(seconds, left)
@@ -94,3 +95,11 @@ class OperationsService(operations_pb2_grpc.OperationsServicer):  # type: ignore
         """Forgets a training that is done."""
         await self._trainings.delete_operation(parse_operation_name(request.name))
         return empty_pb2.Empty()
+
+
+def _seconds(timeout: duration_pb2.Duration) -> float:
+    seconds, nanos = timeout.seconds, timeout.nanos
+    if abs(seconds) > MAX_TIMEOUT or abs(nanos) >= 10**9 or seconds * nanos < 0:
+        limit = f"must be -{MAX_TIMEOUT} to {MAX_TIMEOUT} s, with less than 10^9 nanos of its sign"
+        raise InvalidRequestError([Violation("timeout", limit)])
+    return float(seconds + nanos / 1e9)

@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 import pytest
 from google.longrunning import operations_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 from PIL import Image
 
 from likeness.v1 import generation_service_pb2 as generation_pb
@@ -261,6 +263,46 @@ async def test_a_bad_name_or_page_is_refused(
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await getattr(getattr(stubs, service), method)(request_message)
     assert list(violations(caught.value)) == [field]
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "description"),
+    [
+        ({"given_time": Timestamp(nanos=-1)}, "given_time", "0 to 999999999 nanoseconds"),
+        ({"given_time": Timestamp(nanos=10**9)}, "given_time", "0 to 999999999 nanoseconds"),
+        ({"given_time": Timestamp(seconds=-(10**15))}, "given_time", "in the years 1 to 9999"),
+        ({"given_by": "Ann\0"}, "given_by", "must not contain the character NUL"),
+        ({"purpose": "\0"}, "purpose", "must not contain the character NUL"),
+    ],
+)
+async def test_a_consent_that_can_not_be_kept_is_refused(
+    gateway: Gateway, change: dict[str, Any], field: str, description: str
+) -> None:
+    told = {"given_by": "Ann", "given_time": Timestamp(), "purpose": "a card", **change}
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.train(PLAIN, consent=pb.Consent(**told))
+    found = violations(caught.value)
+    assert list(found) == [f"consent.{field}"]
+    assert description in found[f"consent.{field}"]
+
+
+@pytest.mark.parametrize(
+    "length",
+    [
+        Duration(seconds=315_576_000_001),
+        Duration(seconds=-(10**15)),
+        Duration(nanos=10**9),
+        Duration(seconds=1, nanos=-1),
+    ],
+)
+async def test_a_wait_of_no_length_is_refused(gateway: Gateway, length: Duration) -> None:
+    name = f"operations/{uuid.uuid4()}"
+    request = operations_pb2.WaitOperationRequest(name=name, timeout=length)
+    async with gateway.stubs() as stubs:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stubs.operations.WaitOperation(request)
+    assert "must be -315576000000 to 315576000000 s" in violations(caught.value)["timeout"]
 
 
 async def test_what_does_not_exist_is_not_found(gateway: Gateway) -> None:
