@@ -4,6 +4,7 @@ import asyncio
 import io
 import random
 import resource
+import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,14 @@ from service.images import ImageDecoder
 from service.manifests import SOURCE_TYPE
 from service.trial_certificate import write_trial_certificate
 from tests.service.gateway import encode
-from tests.support.color_profiles import DISPLAY_P3, GREY, GREY_PRESS, RED, telephone_picture
+from tests.support.color_profiles import (
+    BACKWARDS,
+    DISPLAY_P3,
+    GREY,
+    GREY_PRESS,
+    RED,
+    telephone_picture,
+)
 from tests.support.odd_exif import text_tag
 
 HEIC = (Path(__file__).parent / "photo.heic").read_bytes()
@@ -100,6 +108,11 @@ async def test_inks_are_those_of_the_profile_and_what_is_clear_is_white(
     assert (await decoder.pixels(saved(clear, icc_profile=DISPLAY_P3))).min() == 255
     red = Image.new("RGB", (40, 40), "red")
     assert (await decoder.pixels(saved(red, transparency=(255, 0, 0)))).min() == 255
+
+
+async def test_a_profile_of_a_heic_counts_too(decoder: ImageDecoder) -> None:
+    red, _, blue = (await decoder.pixels(with_profile(HEIC, BACKWARDS)))[10, 36]
+    assert red > 200 > 60 > blue
 
 
 @pytest.mark.parametrize("profile", [b"?", DISPLAY_P3[:300], GREY_PRESS])
@@ -246,6 +259,20 @@ async def test_mutated_credentials_crash_nothing_and_leak_nothing(
     print(f"decoder {peak(process) / 1e6:.0f} MB, {dict(outcomes)}")
     assert peak(process) < 100e6
     assert this.memory_info().rss - resident < 20e6
+
+
+def with_profile(heic: bytes, profile: bytes) -> bytes:
+    """The file with an ICC profile in place of its coded colour space."""
+    start = heic.index(b"colr") - 4
+    (size,) = struct.unpack_from(">I", heic, start)
+    box = struct.pack(">I4s4s", 12 + len(profile), b"colr", b"prof") + profile
+    changed, more = bytearray(heic), len(box) - size
+    places = [heic.index(name) - 4 for name in (b"meta", b"iprp", b"ipco")]  # sizes of these
+    places += [heic.index(b"iloc") + 16, heic.index(b"iloc") + 34]  # where picture and EXIF lie
+    for place in places:
+        struct.pack_into(">I", changed, place, struct.unpack_from(">I", heic, place)[0] + more)
+    changed[start : start + size] = box
+    return bytes(changed)
 
 
 def children() -> list[psutil.Process]:

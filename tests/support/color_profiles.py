@@ -35,21 +35,24 @@ _CURVE = (
     + struct.pack(">HH", 3, 0)
     + b"".join(_fixed(value) for value in (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
 )
-DISPLAY_P3 = profile(
-    b"mntr",
-    b"RGB ",
-    b"XYZ ",
-    {
-        b"wtpt": xyz(*WHITE),
-        b"rXYZ": xyz(0.51512, 0.24120, -0.00105),
-        b"gXYZ": xyz(0.29198, 0.69225, 0.04189),
-        b"bXYZ": xyz(0.15710, 0.06657, 0.78407),
-        b"rTRC": _CURVE,
-        b"gTRC": _CURVE,
-        b"bTRC": _CURVE,
-    },
+
+
+def _of_primaries(red: bytes, green: bytes, blue: bytes) -> bytes:
+    tags = {b"wtpt": xyz(*WHITE), b"rXYZ": red, b"gXYZ": green, b"bXYZ": blue}
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _CURVE)
+    return profile(b"mntr", b"RGB ", b"XYZ ", tags | curves)
+
+
+_P3 = (
+    xyz(0.51512, 0.24120, -0.00105),
+    xyz(0.29198, 0.69225, 0.04189),
+    xyz(0.15710, 0.06657, 0.78407),
 )
+DISPLAY_P3 = _of_primaries(*_P3)
 """What telephones photograph in: sRGB's curve and wider primaries."""
+
+BACKWARDS = _of_primaries(*reversed(_P3))
+"""The same with red and blue exchanged."""
 
 RED, RED_IN_P3 = (230, 40, 40), (211, 61, 52)
 """The same red, in sRGB and in Display P3."""
