@@ -82,7 +82,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def _covering(data: bytes, height: int, width: int) -> Image.Image:
-    """The same, still covering ``height`` x ``width`` however it is turned."""
+    """The picture as it is shown, still covering ``height`` x ``width`` however it is turned."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
