@@ -88,10 +88,14 @@ class Dispatcher:
         self._metrics.training_workers.set(self._places.workers)
 
     async def _next(self, term: int) -> Training:
+        unsure = False
         while True:
             self._wake.clear()
             delay = POLL_SECONDS
             try:
+                if unsure and (lost := await self._jobs.release_all(term, self.running)):
+                    log.warning("claim_lost", released_jobs=lost)
+                unsure = False
                 for uid in await self._jobs.expire(term, EXPIRED):
                     await self._attempts.conclude(uid, "failed")
                 if (training := await self._jobs.claim(term, self._fits)) is not None:
@@ -99,7 +103,7 @@ class Dispatcher:
                 if (earliest := await self._jobs.next_time()) is not None:
                     delay = min(delay, max(0.0, (earliest - now()) / 1e6))
             except UnavailableError:
-                pass
+                unsure = True  # whether a claim was stored whose answer was lost
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._wake.wait()

@@ -2,10 +2,11 @@
 
 A claim counts the attempt and hands its number to the claimer. Every later write names that number
 and changes nothing unless the operation still runs under it: an attempt that was cancelled,
-requeued or overtaken can neither report nor publish.
+requeued or overtaken can neither report nor publish. An end that was stored may be told twice: the
+answer to the first time can be lost on its way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -169,14 +170,20 @@ class JobStore:
             return await connection.scalar(statement) is not None
 
     async def publish(self, uid: str, attempt: int, artifact: Artifact) -> bool:
-        """Makes the identity READY; False if the operation is no longer his."""
+        """Makes the identity READY, if it is not so by this very artifact; False if the operation
+        is no longer his.
+        """
         ended = now()
         async with self._database.write() as connection:
             done = _held(uid, attempt).values(
                 state=OperationState.SUCCEEDED, end_time=ended, seconds_left=0.0
             )
             if not (await connection.execute(done)).rowcount:
-                return False
+                published = select(identities.c.uid).where(
+                    identities.c.state == IdentityState.READY,
+                    identities.c.artifact_key == artifact.key,
+                )
+                return await connection.scalar(published) is not None
             identity_uid = select(operations.c.identity_uid).where(operations.c.uid == uid)
             await connection.execute(
                 update(identities)
@@ -197,13 +204,13 @@ class JobStore:
             return True
 
     async def fail(self, uid: str, attempt: int, failure: Failure) -> bool:
-        """Ends the operation for good; False if it is no longer his."""
+        """Ends the operation for good, if it did not end so; False if it is no longer his."""
         async with self._database.write() as connection:
             failed = _held(uid, attempt).values(
                 state=OperationState.FAILED, end_time=now(), **failure_columns(failure)
             )
             if not (await connection.execute(failed)).rowcount:
-                return False
+                return await connection.scalar(_failed(uid, attempt, failure)) is not None
             await fail_identity(connection, uid, failure)
             return True
 
@@ -218,15 +225,20 @@ class JobStore:
             _held(uid, attempt).values(state=OperationState.QUEUED, not_before=not_before)
         )
 
-    async def release_all(self, term: int) -> int:
-        """Queues again every job that ran when the leader of the term before was gone.
+    async def release_all(self, term: int, held: Collection[str] = ()) -> int:
+        """Queues again every job that nobody runs: the leader of the term before is gone, or the
+        answer to a claim was lost.
+
+        Args:
+            term: of the leader.
+            held: uids of the operations that run.
 
         Raises:
             NotLeaderError: another gateway leads.
         """
         running = (
             update(operations)
-            .where(operations.c.state == OperationState.RUNNING)
+            .where(operations.c.state == OperationState.RUNNING, operations.c.uid.not_in(held))
             .values(state=OperationState.QUEUED, not_before=0)
         )
         async with self._database.write() as connection:
@@ -249,6 +261,13 @@ def select_next_time(pause: int) -> Select[Any]:
     """The earliest time of those that wait for theirs; see :func:`pauses`."""
     return select(func.min(operations.c.not_before)).where(
         operations.c.state == OperationState.QUEUED, pauses(operations.c.not_before, pause)
+    )
+
+
+def _failed(uid: str, attempt: int, failure: Failure) -> Select[Any]:
+    """The operation, if this attempt of it ended for good with this failure."""
+    return select(operations.c.uid).filter_by(
+        uid=uid, attempt=attempt, state=OperationState.FAILED, **failure_columns(failure)
     )
 
 

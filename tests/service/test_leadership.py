@@ -14,6 +14,8 @@ from likeness.v1 import identity_service_pb2 as pb
 from service.store import Database, JobStore, LeadershipStore, NotLeaderError, OperationStore
 from tests.service.gateway import Gateway, identity_of, metadata_of, scripted
 from tests.service.test_store import new
+from tests.service.test_trainings import reason_of
+from tests.support.lossy_proxy import LossyProxy
 from tests.support.postgres import PostgresServer
 
 Start = Callable[..., Gateway]
@@ -123,6 +125,25 @@ async def test_a_training_ends_while_its_database_is_down(
         operation = await stubs.finished(name)
     assert metadata_of(operation).attempt == 1
     assert identity_of(operation).state == pb.Identity.STATE_READY
+
+
+async def test_a_commit_whose_answer_is_lost_is_no_less_done(
+    start_gateway: Start, postgres: PostgresServer, photo: bytes
+) -> None:
+    claim, publication, failure = b"start_time=coalesce", b"ready_time=", b"failure_code="
+    with LossyProxy(postgres.database(), claim, publication, failure) as proxy:
+        gateway = start_gateway(DATABASE__URL=proxy.url, **scripted("succeed;refuse"))
+        async with gateway.stubs() as stubs:
+            ready = await stubs.finished(await stubs.train(photo, "ann"))
+            refused = await stubs.finished(await stubs.train(photo, "ben", seed=1))
+            for name in (ready.name, refused.name):
+                await logged(gateway, "attempt_ended", 10, operation=uid_of(name))
+        gateway.stop()
+    assert proxy.cuts == 3
+    assert (metadata_of(ready).attempt, metadata_of(refused).attempt) == (2, 1)
+    assert reason_of(refused) == "INVALID_IMAGE"
+    # What is ready is kept, and nothing else is left.
+    assert gateway.blobs() == [f"artifacts/{identity_of(ready).uid}/2"]
 
 
 def uid_of(operation: str) -> str:

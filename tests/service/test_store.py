@@ -28,6 +28,7 @@ from service.store import (
     OperationState,
     OperationStore,
     PageTokenError,
+    Training,
     TrainingProgress,
     now,
     tables,
@@ -92,11 +93,26 @@ async def test_only_the_holder_of_an_attempt_writes(database: Database, term: in
     ):
         assert not written
     assert await jobs.publish(uid, 2, ARTIFACT)
-    assert not await jobs.publish(uid, 2, ARTIFACT)
+    assert not await jobs.publish(uid, 2, replace(ARTIFACT, key="artifacts/x/2"))
+    assert not await jobs.fail(uid, 2, FAILURE)
     assert not await operations.cancel(uid, FAILURE)
     identity = await identities.get(DEFAULT_TENANT, "ann")
     assert identity is not None
     assert (identity.state, identity.artifact_key) == (IdentityState.READY, ARTIFACT.key)
+
+
+async def test_who_did_not_hear_that_an_end_was_stored_may_store_it_again(
+    database: Database, term: int
+) -> None:
+    operations, jobs = OperationStore(database), JobStore(database)
+    for name in ("ann", "ben"):
+        await operations.create(new(name))
+    published, failed = [claimed.operation.uid for claimed in await _claims(jobs, term, 2)]
+    for _ in range(2):
+        assert await jobs.publish(published, 1, ARTIFACT)
+        assert await jobs.fail(failed, 1, FAILURE)
+    assert not await jobs.fail(failed, 2, FAILURE)
+    assert not await jobs.fail(failed, 1, replace(FAILURE, reason="ANOTHER"))
 
 
 async def test_a_cancelled_attempt_cannot_publish(database: Database, term: int) -> None:
@@ -113,6 +129,23 @@ async def test_a_cancelled_attempt_cannot_publish(database: Database, term: int)
     identity = await identities.get(DEFAULT_TENANT, "ann")
     assert identity is not None
     assert (identity.state, identity.failure_reason) == (IdentityState.FAILED, "REASON")
+
+
+async def test_jobs_that_nobody_runs_are_queued_again(database: Database, term: int) -> None:
+    operations, jobs = OperationStore(database), JobStore(database)
+    for name in ("ann", "ben"):
+        await operations.create(new(name))
+    held, lost = await _claims(jobs, term, 2)
+    assert await jobs.release_all(term, {held.operation.uid}) == 1
+    assert await jobs.holds(held.operation.uid, 1)
+    (again,) = await _claims(jobs, term, 1)
+    assert (again.operation.uid, again.operation.attempt) == (lost.operation.uid, 2)
+
+
+async def _claims(jobs: JobStore, term: int, count: int) -> list[Training]:
+    claimed = [await jobs.claim(term) for _ in range(count)]
+    assert None not in claimed
+    return [each for each in claimed if each]
 
 
 async def test_a_job_is_claimed_once_and_in_order(database: Database, term: int) -> None:
