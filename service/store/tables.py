@@ -146,7 +146,7 @@ leadership = Table(
     "leadership",
     metadata,
     Column("name", String(32), primary_key=True),  # of the only row
-    Column("holder", String(36), nullable=False),  # the gateway that leads; empty: none
+    Column("holder", String(64), nullable=False),  # the process that leads; empty: none
     Column("term", BigInteger, nullable=False),  # counts leaders
     Column("beat", BigInteger, nullable=False),  # counts the leader's signs of life
     Column("drain_time", BigInteger),  # since when no training is started; null: they are
