@@ -17,6 +17,9 @@ from service.store.database import Database
 from service.store.records import SECOND, UNDER_WAY, IdentityState, now
 from service.store.tables import generations, identities, operations, tenants
 
+SKEW = 5 * SECOND
+"""How far the clocks of gateways may differ."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -81,7 +84,10 @@ class QuotaStore:
                 tenants.c.tenant == tenant
             )
             tokens, refilled = (await connection.execute(statement)).one()
-            capacity, present = max(1.0, rate), max(refilled, now())
+            capacity, present = max(1.0, rate), now()
+            if refilled > present + SKEW:  # written before the clock was set back
+                refilled = present
+            present = max(refilled, present)
             gained = rate * (present - refilled) / SECOND
             full = capacity if tokens is None else min(capacity, tokens + gained)
             taken = min(math.floor(full), most)

@@ -17,7 +17,7 @@ from likeness.v1 import identity_service_pb2 as pb
 from service.caller import DEFAULT_TENANT
 from service.errors import QuotaExceededError
 from service.quotas import Quotas
-from service.store import Database, Limits, QuotaStore, now
+from service.store import SECOND, Database, Limits, QuotaStore, now
 from tests.service.gateway import Gateway, details, scripted, violations
 
 
@@ -61,6 +61,23 @@ async def test_a_refusal_says_when_to_try_again(database: Database) -> None:
     assert 0 < seconds <= 0.2
     await asyncio.sleep(seconds + 0.01)  # what the answer says is true
     assert await admitted(quotas, "red")
+
+
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, time = QuotaStore(database, Limits()), now()
+
+    async def take(second: int, most: int) -> float:
+        monkeypatch.setattr("service.store.quotas.now", lambda: time + second * SECOND)
+        return await store.take("red", 10.0, most)
+
+    assert await take(3600, 9) == 9
+    assert await take(0, 9) == 1
+    assert await take(1, 10) == 10
+    # Another gateway's clock, which is slow by as much as it may, fills no bucket twice.
+    assert await take(-3, 1) == 0
+    assert await take(1, 1) == 0
 
 
 async def test_gateways_share_a_tenants_places_for_drawings(database: Database) -> None:
