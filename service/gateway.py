@@ -105,7 +105,7 @@ async def run(settings: Settings, member: Member | None = None) -> None:
         places = settings.jobs.workers * settings.jobs.group_size
         limits = Limits(**settings.quotas.model_dump())
         identities = IdentityStore(database, limits)
-        operations = OperationStore(database, places, limits)
+        operations = OperationStore(database, places, limits, settings.jobs.tenant_queue)
         quotas = Quotas(QuotaStore(database, limits))
         audit = AuditLog(AuditStore(database))
         jobs = JobStore(database, settings.jobs.tenant_jobs, settings.jobs.retry_seconds)
@@ -133,7 +133,6 @@ async def run(settings: Settings, member: Member | None = None) -> None:
             events,
             tidying,
             metrics,
-            settings.jobs.tenant_queue,
         )
         watchdog = Watchdog(sampler, metrics, settings.triton.heartbeat_seconds)
         readiness = Readiness(database, sampler, watchdog, bundles, metrics)

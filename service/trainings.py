@@ -41,7 +41,6 @@ from telemetry.tracing import carrier
 
 log = structlog.get_logger()
 
-RETRY_SECONDS = 30.0
 CANCELLED = Failure(grpc.StatusCode.CANCELLED.value[0], "CANCELLED", "the training was cancelled")
 
 
@@ -57,9 +56,7 @@ class Trainings:
         events: TrainingEvents,
         tidying: Tidying,
         metrics: Metrics,
-        queue_limit: int,
     ) -> None:
-        self._queue_limit = queue_limit
         self._identities, self._operations, self._sources = identities, operations, sources
         self._dispatcher, self._events = dispatcher, events
         self._tidying, self._metrics = tidying, metrics
@@ -85,9 +82,7 @@ class Trainings:
         tenant = caller().tenant
         if await self._identities.get(tenant, identity_id) is not None:
             return await self._known_after_all(request_id, payload, identity_id)
-        if await self._operations.waiting(tenant) >= self._queue_limit:
-            message = f"{self._queue_limit} trainings wait already, which is the limit"
-            raise ResourceExhaustedError(message, "TRAINING_QUEUE_FULL", RETRY_SECONDS)
+        await self._operations.check_queue(tenant)
         new = NewTraining(
             identity_uid=str(uuid.uuid4()),
             identity_id=identity_id,
@@ -109,7 +104,7 @@ class Trainings:
         await self._sources.put(new.identity_uid, image)
         try:
             created = await self._operations.create(new)
-        except QuotaExceededError:
+        except (QuotaExceededError, ResourceExhaustedError):
             await self._sources.erase(new.identity_uid)
             raise
         if created is None:  # a call at the same time was quicker

@@ -1,5 +1,6 @@
 """Operations as callers see them: creating, reading, cancelling, forgetting."""
 
+import sys
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from service.store.consents import Consent, record_consent
 from service.store.database import Database
 from service.store.filters import OperationFilter
 from service.store.paging import Page, after, page_of
-from service.store.quotas import Limits, check_room
+from service.store.quotas import Limits, check_queue, check_room, hold
 from service.store.records import (
     DAY,
     UNDER_WAY,
@@ -87,19 +88,27 @@ class OperationStore:
     Args:
         places: jobs that may run at the same time, for the estimate of when one starts.
         limits: of tenants that have none of their own.
+        tenant_queue: jobs of a tenant that may wait.
     """
 
-    def __init__(self, database: Database, places: int = 1, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        places: int = 1,
+        limits: Limits | None = None,
+        tenant_queue: int = sys.maxsize,
+    ) -> None:
         self._database, self._places = database, places
-        self._limits = limits or Limits()
+        self._limits, self._tenant_queue = limits or Limits(), tenant_queue
 
-    async def waiting(self, tenant: str) -> int:
-        """How many jobs of a tenant wait."""
-        statement = select(func.count()).where(
-            operations.c.tenant == tenant, operations.c.state == OperationState.QUEUED
-        )
+    async def check_queue(self, tenant: str) -> None:
+        """Finds out early what :meth:`create` would refuse.
+
+        Raises:
+            ResourceExhaustedError: as many jobs of the tenant wait as may.
+        """
         async with self._database.read() as connection:
-            return (await connection.scalar(statement)) or 0
+            await check_queue(connection, tenant, self._tenant_queue)
 
     async def create(self, new: NewTraining) -> Training | None:
         """Inserts identity and operation; None if the name or the request id is taken.
@@ -107,6 +116,7 @@ class OperationStore:
         A request id is free again when it is `REQUEST_ID_TIME` old.
 
         Raises:
+            ResourceExhaustedError: as many jobs of the tenant wait as may.
             QuotaExceededError: the tenant may have no more.
         """
         created = now()
@@ -146,6 +156,8 @@ class OperationStore:
                     )
                     .values(request_id=None)
                 )
+                await hold(connection, new.tenant)
+                await check_queue(connection, new.tenant, self._tenant_queue)
                 await check_room(connection, new.tenant, self._limits, new.image_bytes)
                 await connection.execute(insert(identities).values(identity))
                 await connection.execute(insert(operations).values(operation))

@@ -8,15 +8,16 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Update, delete, func, insert, select, update
+from sqlalchemy import Update, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.errors import QuotaExceededError
+from service.errors import QuotaExceededError, ResourceExhaustedError
 from service.store.database import Database
-from service.store.records import SECOND, UNDER_WAY, IdentityState, now
+from service.store.records import SECOND, UNDER_WAY, IdentityState, OperationState, now
 from service.store.tables import generations, identities, operations, tenants
 
+QUEUE_RETRY_SECONDS = 30.0
 SKEW = 5 * SECOND
 """How far the clocks of gateways may differ."""
 
@@ -59,8 +60,12 @@ class QuotaStore:
             return await limits_of(connection, tenant, self._defaults)
 
     async def own_limits(self) -> dict[str, Limits]:
-        """All tenants' own limits, without the defaults."""
-        statement = select(tenants.c.tenant, *_limit_columns()).order_by(tenants.c.tenant)
+        """The limits of tenants that have some of their own, without the defaults."""
+        statement = (
+            select(tenants.c.tenant, *_limit_columns())
+            .where(or_(*(column.is_not(None) for column in _limit_columns())))
+            .order_by(tenants.c.tenant)
+        )
         async with self._database.read() as connection:
             rows = await connection.execute(statement)
             return {tenant: Limits(*limits) for tenant, *limits in rows}
@@ -68,7 +73,7 @@ class QuotaStore:
     async def set_limits(self, tenant: str, limits: Limits) -> None:
         """Gives a tenant limits of its own; None: the default holds."""
         async with self._database.write() as connection:
-            await _hold(connection, tenant)
+            await hold(connection, tenant)
             await connection.execute(_of(tenant).values(**asdict(limits)))
 
     async def take(self, tenant: str, rate: float, most: int) -> float:
@@ -79,7 +84,7 @@ class QuotaStore:
             bucket is.
         """
         async with self._database.write() as connection:
-            await _hold(connection, tenant)
+            await hold(connection, tenant)
             statement = select(tenants.c.tokens, tenants.c.refill_time).where(
                 tenants.c.tenant == tenant
             )
@@ -101,7 +106,7 @@ class QuotaStore:
             deadline: microseconds since 1970. A gateway that dies leaves the place until then.
         """
         async with self._database.write() as connection:
-            await _hold(connection, tenant)
+            await hold(connection, tenant)
             await connection.execute(delete(generations).where(generations.c.deadline <= now()))
             own = select(func.count()).where(generations.c.tenant == tenant)
             if (await connection.scalar(own) or 0) >= limit:
@@ -127,7 +132,7 @@ async def check_room(
     limits = await limits_of(connection, tenant, defaults)
     if limits.identities is None and limits.image_bytes is None:
         return
-    await _hold(connection, tenant)
+    await hold(connection, tenant)
     if limits.identities is not None:
         stored = select(func.count()).where(
             identities.c.tenant == tenant, identities.c.state != IdentityState.DELETING
@@ -142,6 +147,20 @@ async def check_room(
             raise QuotaExceededError(tenant, "image_bytes", limits.image_bytes, 30.0)
 
 
+async def check_queue(connection: AsyncConnection, tenant: str, limit: int) -> None:
+    """Makes sure that one more job of a tenant may wait.
+
+    Raises:
+        ResourceExhaustedError: as many wait as may.
+    """
+    waiting = select(func.count()).where(
+        operations.c.tenant == tenant, operations.c.state == OperationState.QUEUED
+    )
+    if (await connection.scalar(waiting) or 0) >= limit:
+        message = f"{limit} trainings wait already, which is the limit"
+        raise ResourceExhaustedError(message, "TRAINING_QUEUE_FULL", QUEUE_RETRY_SECONDS)
+
+
 async def limits_of(connection: AsyncConnection, tenant: str, defaults: Limits) -> Limits:
     """What holds for a tenant."""
     statement = select(*_limit_columns()).where(tenants.c.tenant == tenant)
@@ -149,7 +168,7 @@ async def limits_of(connection: AsyncConnection, tenant: str, defaults: Limits) 
     return defaults if row is None else Limits(*row).over(defaults)
 
 
-async def _hold(connection: AsyncConnection, tenant: str) -> None:
+async def hold(connection: AsyncConnection, tenant: str) -> None:
     """Keeps other gateways from a tenant's row until the transaction ends."""
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = {"tenant": tenant, "refill_time": 0}

@@ -15,10 +15,11 @@ from google.rpc import error_details_pb2
 from likeness.v1 import generation_service_pb2 as generation_pb
 from likeness.v1 import identity_service_pb2 as pb
 from service.caller import DEFAULT_TENANT
-from service.errors import QuotaExceededError
+from service.errors import QuotaExceededError, ResourceExhaustedError
 from service.quotas import Quotas
-from service.store import SECOND, Database, Limits, QuotaStore, now
+from service.store import SECOND, Database, Limits, OperationStore, QuotaStore, Training, now
 from tests.service.gateway import Gateway, details, scripted, violations
+from tests.service.test_store import new
 
 
 def gateways(database: Database, count: int, **limits: Any) -> list[Quotas]:
@@ -100,6 +101,15 @@ async def test_gateways_share_a_tenants_places_for_drawings(database: Database) 
     assert (drawing, refused) == (3, 5)
     await draw(shared[0])  # places are free again
     assert drawing == 4
+
+
+async def test_gateways_share_the_bound_of_a_tenants_queue(database: Database) -> None:
+    shared = [OperationStore(database, tenant_queue=3) for _ in range(2)]
+    asked = (shared[i % 2].create(new(f"identity-{i}")) for i in range(8))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(each, Training) for each in answers) == 3
+    assert sum(isinstance(each, ResourceExhaustedError) for each in answers) == 5
+    assert await QuotaStore(database, Limits()).own_limits() == {}
 
 
 async def test_a_gateway_that_died_holds_its_places_until_their_deadline(
