@@ -91,7 +91,8 @@ class Attempts:
             outcome = await self._train(training, worker)
         except asyncio.CancelledError:
             outcome = "stopped"
-            await persistently(lambda: self._jobs.release(operation.uid, operation.attempt))
+            with contextlib.suppress(UnavailableError):  # who leads next makes up for it
+                await self._jobs.release(operation.uid, operation.attempt)
             await self._clear(operation.uid)
         except _OvertakenError:
             outcome = "stopped"

@@ -127,6 +127,22 @@ async def test_a_training_ends_while_its_database_is_down(
     assert identity_of(operation).state == pb.Identity.STATE_READY
 
 
+async def test_a_gateway_ends_while_its_database_is_down_and_goes_on_later(
+    start_gateway: Start, postgres: PostgresServer, photo: bytes
+) -> None:
+    gateway = start_gateway(DATABASE__URL=postgres.database(), **scripted("stall", "succeed"))
+    async with gateway.stubs() as stubs:
+        name = await stubs.train(photo, "ann")
+        await stubs.until_step(name, 1)
+    with postgres.outage():
+        assert gateway.stop() == 0
+    gateway.start()
+    async with gateway.stubs() as stubs:
+        operation = await stubs.finished(name)
+    assert metadata_of(operation).attempt == 2
+    assert identity_of(operation).state == pb.Identity.STATE_READY
+
+
 async def test_a_commit_whose_answer_is_lost_is_no_less_done(
     start_gateway: Start, postgres: PostgresServer, photo: bytes
 ) -> None:
