@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TextIO
 
@@ -17,15 +18,18 @@ class Events(Protocol):
 
 
 class JsonLines:
-    """One JSON object a line, flushed at once."""
+    """One JSON object a line, flushed at once, whichever thread tells it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._lock = threading.Lock()
 
     def __call__(self, event: str, **fields: Any) -> None:
         """Writes the line."""
-        self._stream.write(json.dumps({"event": event, **fields}) + "\n")
-        self._stream.flush()
+        line = json.dumps({"event": event, **fields}) + "\n"
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
 
 
 class ProgressBar(Progress):

@@ -7,7 +7,8 @@ It reads commands from standard input and writes events to standard output, JSON
     {"command": "stop", "job": UID}
 
 Every command is answered by events of that job, see :class:`trainer.worker.Worker`; a ``failed``
-event tells whether the input is at fault, and so no retry can help.
+event tells whether the input is at fault, and so no retry can help. A job that is stopped before
+it is taken in hand, perhaps while the model loads, is ``stopped`` at once and never begun.
 
 Exit status: 0 idle for too long, or without jobs and above the memory limit; 1 the base model can't
 be used, or all jobs are lost; 4 the parent is gone (standard input has ended).
@@ -16,7 +17,6 @@ be used, or all jobs are lost; 4 the parent is gone (standard input has ended).
 import argparse
 import json
 import os
-import queue
 import sys
 import threading
 import traceback
@@ -47,10 +47,10 @@ def main() -> int:
 
 def _work() -> int:
     arguments = _parser().parse_args()
-    commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+    events = TracedEvents(JsonLines(sys.stdout))
+    commands = _Commands(events)
     # From the first moment on, so that a worker is gone with its parent even while torch loads.
     threading.Thread(target=_read, args=(commands,), daemon=True).start()
-    events = TracedEvents(JsonLines(sys.stdout))
     try:
         worker = _worker(arguments.base_model, events)
     except Exception as error:
@@ -58,16 +58,52 @@ def _work() -> int:
         events("failed", reason="BASE_MODEL", message=str(error), input=False)
         return FAILED
     while True:
-        try:
-            command = commands.get(worker.idle, arguments.idle_seconds)
-        except queue.Empty:
-            if worker.idle:
-                return 0
-            worker.advance()
-        else:
+        command = commands.take(arguments.idle_seconds if worker.idle else 0.0)
+        if command is not None:
             _obey(command, worker, events, dict(arguments.set))
-        if worker.idle and commands.empty() and resident_bytes() > arguments.memory_limit:
+        elif worker.idle:
             return 0
+        else:
+            worker.advance()
+        if worker.idle and commands.empty and resident_bytes() > arguments.memory_limit:
+            return 0
+
+
+class _Commands:
+    """Commands on their way from the thread that reads them to the one that obeys."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._waiting: list[Command] = []
+        self._changed = threading.Condition()
+
+    @property
+    def empty(self) -> bool:
+        """Whether none waits."""
+        return not self._waiting
+
+    def put(self, command: Command) -> None:
+        """Adds one; a job that still waits is stopped here and now."""
+        with self._changed:
+            if command["command"] == "stop" and self._drop(command["job"]):
+                self._events("stopped", job=command["job"])
+            else:
+                self._waiting.append(command)
+                self._changed.notify()
+
+    def take(self, seconds: float) -> Command | None:
+        """The next one, or None if none comes in some seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting, seconds)
+            return self._waiting.pop(0) if self._waiting else None
+
+    def _drop(self, uid: str) -> bool:
+        """Whether the job was waiting to be taken in hand; it waits no more."""
+        for command in self._waiting:
+            if (command["command"], command["job"]) == ("train", uid):
+                self._waiting.remove(command)
+                return True
+        return False
 
 
 def _worker(base_model: str, events: Events) -> "Worker":
@@ -117,7 +153,7 @@ def _obey(
         events("failed", job=uid, reason="INTERNAL", message=message, input=False)
 
 
-def _read(commands: "queue.SimpleQueue[Command]") -> None:
+def _read(commands: _Commands) -> None:
     for line in sys.stdin:
         commands.put(json.loads(line))
     os._exit(PARENT_GONE)

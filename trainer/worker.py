@@ -2,6 +2,8 @@
 
 import math
 import time
+import traceback
+from collections.abc import Callable
 
 from basemodel import BaseModel
 from trainer.config import TrainingConfig
@@ -19,7 +21,8 @@ _PACE = 0.1  # weight of the last step in the mean time of a step
 class Worker:
     """Trains jobs of one config in one batch; jobs come and go between steps.
 
-    Each job's checkpoint is its own, so every step is a boundary at which another may join.
+    Each job's checkpoint is its own, so every step is a boundary at which another may join. What
+    befalls one job between two steps, such as a directory that is gone, fails that one alone.
 
     Args:
         base: the frozen model.
@@ -79,12 +82,20 @@ class Worker:
             self._step_seconds += pace * (took - self._step_seconds)
         for taken in list(self._jobs.values()):
             if not math.isfinite(taken.learner.losses.total):
-                self._fail(taken)
+                message = f"the loss is not finite after {taken.learner.step} steps"
+                self._fail(taken, "DIVERGED", message)
         self._save_if_due()
         self._tell_if_due()
+        self._for_each(self._finish_if_done)
+
+    def _for_each(self, do: Callable[[JobInHand], None]) -> None:
+        """Does something for each job; one for which it can't be done fails."""
         for taken in list(self._jobs.values()):
-            if taken.learner.done:
-                self._finish(taken)
+            try:
+                do(taken)
+            except Exception:
+                traceback.print_exc()
+                self._fail(taken, "INTERNAL", "training failed, see the trainer's log")
 
     def _group(self, config: TrainingConfig) -> Training:
         if self._training is None or self.idle:
@@ -93,18 +104,19 @@ class Worker:
             raise ValueError("the jobs of a worker must have one config")
         return self._training
 
-    def _finish(self, taken: JobInHand) -> None:
+    def _finish_if_done(self, taken: JobInHand) -> None:
+        if not taken.learner.done:
+            return
         digest = taken.finish(self._base)
         self._let_go(taken)
         seconds = round(time.monotonic() - taken.started, 1)
         steps, uid = taken.learner.step, taken.job.uid
         self._events("finished", job=uid, steps=steps, seconds=seconds, digest=digest)
 
-    def _fail(self, taken: JobInHand) -> None:
+    def _fail(self, taken: JobInHand, reason: str, message: str) -> None:
         self.failures += 1
         self._let_go(taken)
-        message = f"the loss is not finite after {taken.learner.step} steps"
-        self._events("failed", job=taken.job.uid, reason="DIVERGED", message=message, input=False)
+        self._events("failed", job=taken.job.uid, reason=reason, message=message, input=False)
 
     def _let_go(self, taken: JobInHand) -> None:
         assert self._training is not None
@@ -116,11 +128,13 @@ class Worker:
         now = time.monotonic()
         if now < self._next_save:
             return
-        for taken in self._jobs.values():
-            taken.save()
-            self._events("saved", job=taken.job.uid, step=taken.learner.step)
+        self._for_each(self._save)
         took = time.monotonic() - now
         self._next_save = now + max(_SAVE_SECONDS, took / _SAVE_SHARE)
+
+    def _save(self, taken: JobInHand) -> None:
+        taken.save()
+        self._events("saved", job=taken.job.uid, step=taken.learner.step)
 
     def _tell_if_due(self) -> None:
         now = time.monotonic()
@@ -130,10 +144,13 @@ class Worker:
         for taken in self._jobs.values():
             if due or taken.learner.done:
                 self._tell(taken)
-            if taken.learner.step in preview_steps(taken.job):
-                picture = preview_png(self._base, taken.learner)
-                step = taken.learner.step
-                self._events("preview", job=taken.job.uid, step=step, png=picture)
+        self._for_each(self._show_if_due)
+
+    def _show_if_due(self, taken: JobInHand) -> None:
+        if taken.learner.step in preview_steps(taken.job):
+            picture = preview_png(self._base, taken.learner)
+            step = taken.learner.step
+            self._events("preview", job=taken.job.uid, step=step, png=picture)
 
     def _tell(self, taken: JobInHand) -> None:
         learner, total = taken.learner, taken.job.config.steps

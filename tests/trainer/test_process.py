@@ -72,6 +72,22 @@ def events_until(process: subprocess.Popen[str], *last: str) -> list[dict[str, A
     return events
 
 
+def train(folder: Path, uid: str, image: str) -> dict[str, Any]:
+    """The command to train a job."""
+    return {
+        "command": "train",
+        "job": uid,
+        "image": str(folder / image),
+        "out": str(folder / f"{uid}.safetensors"),
+        "work": str(folder / "work" / uid),
+        "class_noun": "person",
+        "preset": "default",
+        "seed": 0,
+        "previews": 0,
+        "traceparent": "",
+    }
+
+
 def test_a_worker_stays_warm_and_leaves_when_it_is_too_large(
     checkpoint: Path, photo: bytes, tmp_path: Path
 ) -> None:
@@ -80,18 +96,7 @@ def test_a_worker_stays_warm_and_leaves_when_it_is_too_large(
     with worker_process(checkpoint, memory_limit="1") as process:
         assert process.stdin is not None
         commands = [
-            {
-                "command": "train",
-                "job": uid,
-                "image": str(tmp_path / image),
-                "out": str(tmp_path / f"{uid}.safetensors"),
-                "work": str(tmp_path / "work" / uid),
-                "class_noun": "person",
-                "preset": "default",
-                "seed": 0,
-                "previews": 0,
-                "traceparent": "",
-            }
+            train(tmp_path, uid, image)
             for uid, image in (("ann", "image"), ("bad", "bad"), ("bea", "image"))
         ]
         process.stdin.write("".join(json.dumps(each) + "\n" for each in commands))
@@ -104,6 +109,24 @@ def test_a_worker_stays_warm_and_leaves_when_it_is_too_large(
     for uid in ("ann", "bea"):
         (digested,) = (each["digest"] for each in events if each["job"] == uid and "digest" in each)
         assert digest((tmp_path / f"{uid}.safetensors").read_bytes()) == digested
+
+
+def test_a_job_that_is_stopped_while_the_model_loads_is_never_begun(
+    checkpoint: Path, photo: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "image").write_bytes(photo)
+    with worker_process(checkpoint, memory_limit="1") as process:
+        assert process.stdin is not None
+        commands = [
+            train(tmp_path, "unwanted", "image"),
+            train(tmp_path, "wanted", "image"),
+            {"command": "stop", "job": "unwanted"},
+        ]
+        process.stdin.write("".join(json.dumps(each) + "\n" for each in commands))
+        events = events_until(process, "finished")
+    assert events[0] == {"event": "stopped", "job": "unwanted"}
+    assert {each["job"] for each in events[1:]} == {"wanted"}
+    assert not (tmp_path / "work" / "unwanted").exists()
 
 
 def test_a_worker_leaves_when_idle_and_with_its_parent(checkpoint: Path) -> None:

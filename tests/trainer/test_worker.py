@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from identity import Identity, digest
 from trainer.config import TrainingConfig
 from trainer.errors import InputError
 from trainer.job import Job
+from trainer.learner import Learner
 from trainer.process import LockedError
 from trainer.worker import Worker
 
@@ -104,6 +106,30 @@ def test_a_job_that_diverges_fails_alone(
     assert (failed["reason"], failed["input"]) == ("DIVERGED", False)
     assert told.of("well", "finished")
     assert not (tmp_path / "ill.safetensors").exists()
+
+
+def test_what_befalls_a_job_between_steps_fails_it_alone(
+    worker: Worker, told: Told, tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(_base: BaseModel, _learner: Learner) -> str:
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr("trainer.worker.preview_png", too_large)
+    ill = [
+        job(tmp_path, photo, "erased"),
+        job(tmp_path, photo, "shown", previews=1),
+        replace(job(tmp_path, photo, "nowhere"), out=tmp_path / "absent" / "artifact"),
+    ]
+    for each in (*ill, job(tmp_path, photo, "well")):
+        worker.add(each)
+    shutil.rmtree(ill[0].work)
+    finish(worker)
+    for each in ill:
+        (failed,) = told.of(each.uid, "failed")
+        assert (failed["reason"], failed["input"]) == ("INTERNAL", False)
+        assert not told.of(each.uid, "finished")
+    assert told.of("well", "finished")
+    assert not told.of("well", "failed")
 
 
 def test_a_stopped_job_goes_on_where_it_was(
