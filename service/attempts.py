@@ -93,10 +93,8 @@ class Attempts:
             outcome = "stopped"
             with contextlib.suppress(UnavailableError):  # who leads next makes up for it
                 await self._jobs.release(operation.uid, operation.attempt)
-            await self._clear(operation.uid)
         except _OvertakenError:
             outcome = "stopped"
-            await self._clear(operation.uid)
         except (WorkerBusyError, UnavailableError):
             outcome = "stopped"  # nothing that the training is to blame for
             await self._release_later(training)
@@ -114,6 +112,8 @@ class Attempts:
             outcome = "failed"
             log.error("attempt_broken", operation=operation.uid, **fault(error))
             await self._retry_or_fail(training, "the attempt could not be run")
+        if outcome != "succeeded":
+            await self._clear(operation.uid)
         return outcome
 
     async def _train(self, training: Training, worker: int) -> str:

@@ -1,9 +1,11 @@
 """Runs trainings in warm subprocesses of this machine, one for each worker.
 
-A job's directory holds the image, its checkpoint and the artifact.
+A job's directory holds the image, its checkpoint and the artifact. All processes of a gateway see
+it, and any of them may erase it, but none while a trainer works there.
 """
 
 import asyncio
+import fcntl
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,6 +14,11 @@ from pathlib import Path
 from service.jobs import Job, Report
 from service.settings import JobSettings
 from service.worker_process import WorkerGoneError, WorkerProcess
+
+LEAVE_SECONDS, LOOK_SECONDS = 3.0, 0.1
+"""How long and how often a job's directory is waited for. The process that leads sees within half a
+second what was cancelled elsewhere, stops it within two, and erases the directory in any case.
+"""
 
 
 class LocalBackend:
@@ -36,7 +43,10 @@ class LocalBackend:
                 continue
 
     async def forget(self, uid: str) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._work_dir / uid, ignore_errors=True)
+        for _ in range(round(LEAVE_SECONDS / LOOK_SECONDS)):
+            if await asyncio.to_thread(_erase, self._work_dir / uid):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def kept(self) -> list[str]:
         def names() -> list[str]:
@@ -54,6 +64,19 @@ class LocalBackend:
             if process is None or process.gone:
                 process = self._workers[worker] = await WorkerProcess.start(self._command)
             return process
+
+
+def _erase(directory: Path) -> bool:
+    """Erases a job's directory, unless a trainer works there; whether it is gone."""
+    try:
+        with (directory / "checkpoints" / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no trainer has been there
+        pass
+    shutil.rmtree(directory, ignore_errors=True)
+    return True
 
 
 def worker_command(settings: JobSettings, base_model: str) -> list[str]:

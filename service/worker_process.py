@@ -25,7 +25,11 @@ log = structlog.get_logger()
 MAX_LINE = 4 * 2**20
 STDERR_TAIL = 4096
 STOP_SECONDS = 1.5
-"""How long a job may take to stop, between two steps; then its worker is killed."""
+"""How long a job may take to stop, between two steps; then its worker is killed.
+
+But not one that still loads the model for others too: killed for every caller who changes their
+mind, it would never be ready. It reads the stop together with the job, and does not begin it.
+"""
 
 Event = dict[str, Any]
 
@@ -44,6 +48,7 @@ class WorkerProcess:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._events: dict[str, asyncio.Queue[Event | None]] = {}
+        self._loaded = False  # whether it has taken a job in hand
         self._killed = False
         self._last_words = ""  # why the worker gave up, as it told itself
         self._tail = asyncio.create_task(_tail(process))
@@ -141,6 +146,8 @@ class WorkerProcess:
                 while (event := await events.get()) is not None and event["event"] != "stopped":
                     pass
         except TimeoutError:
+            if not self._loaded and len(self._events) > 1:
+                return
             log.warning("worker_killed", reason="a job did not stop")
             await self.kill()
 
@@ -151,6 +158,7 @@ class WorkerProcess:
             try:
                 event = json.loads(line, parse_constant=_not_a_number)
                 if "job" in event:
+                    self._loaded |= event["event"] != "stopped"
                     if (queue := self._events.get(event["job"])) is not None:
                         queue.put_nowait(event)
                 elif event["event"] == "failed":

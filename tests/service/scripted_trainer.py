@@ -4,7 +4,8 @@
 seed 0, 1, ... have plans of their own. Attempts: succeed, crash, refuse,
 busy, stall (a step, then nothing), wait (a step, then nothing until somebody opens the pipe ``go``
 beside the checkpoint), deaf (stalls and takes no further command), silent (the process ends without
-a word), damaged, chatter. It counts each job's attempts in the job's checkpoint.
+a word), damaged, chatter. It counts each job's attempts in the job's checkpoint. With ``--loads``
+it listens to nobody until somebody opens that pipe.
 """
 
 import argparse
@@ -101,9 +102,12 @@ def train(command: dict[str, Any], arguments: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--stages", type=int, default=5)
+    parser.add_argument("--loads", type=Path)
     for name in ("plan", "model", "base-model", "idle-seconds", "memory-limit"):
         parser.add_argument(f"--{name}", required=True)
     arguments = parser.parse_args()
+    if arguments.loads:
+        arguments.loads.open().close()
     while line := sys.stdin.readline():
         command = json.loads(line)
         if command["command"] == "train":
