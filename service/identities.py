@@ -80,7 +80,7 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
     async def WatchTraining(
         self, request: pb.WatchTrainingRequest, context: Context
     ) -> AsyncIterator[pb.WatchTrainingResponse]:
-        """The state now, then every change until the end; nothing up to `after_sequence`."""
+        """The state now, then every change; nothing up to `after_sequence` but for the end."""
         uid = parse_operation_name(request.operation, "operation")
         with self._events.subscribe(uid) as changes:
             training = await self._trainings.get(uid)
@@ -92,12 +92,13 @@ class IdentityService(pb_grpc.IdentityServiceServicer):
             if training.operation.state.done:
                 return
             async for change in changes:
-                news = change.preview or change.operation.sequence > seen
+                done = change.operation.state.done
+                news = change.preview or change.operation.sequence > seen or done
                 if change == training or not news:
                     continue
                 training = change
                 yield watch_message(change)
-                if change.operation.state.done:
+                if done:
                     return
 
     async def GetIdentity(

@@ -180,13 +180,19 @@ async def test_watching_goes_on_where_it_broke_off(start_gateway: Start, photo: 
         async for message in stubs.watch(name):
             if message.metadata.step:
                 break
-        request = pb.WatchTrainingRequest(operation=name, after_sequence=message.sequence)
-        rest = stubs.identities.WatchTraining(request)
-        await rest.initial_metadata()  # it is there, and has nothing to tell
+        requests = [
+            pb.WatchTrainingRequest(operation=name, after_sequence=sequence)
+            for sequence in (message.sequence, message.sequence + 1000)  # one that was never told
+        ]
+        watches = [stubs.identities.WatchTraining(request) for request in requests]
+        for rest in watches:
+            await rest.initial_metadata()  # it is there, and has nothing to tell
         await stubs.operations.CancelOperation(operations_pb2.CancelOperationRequest(name=name))
-        messages = [each async for each in rest]
-    assert [each.metadata.state for each in messages] == [State.STATE_CANCELLED]
-    assert messages[0].sequence > message.sequence
+        async with asyncio.timeout(10):
+            told = [await _all(rest) for rest in watches]
+    for messages in told:
+        assert [each.metadata.state for each in messages] == [State.STATE_CANCELLED]
+        assert messages[0].sequence > message.sequence
 
 
 async def test_operations_are_found(start_gateway: Start, photo: bytes) -> None:
