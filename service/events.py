@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from service.errors import UnavailableError
+from service.errors import GatewayError, NotFoundError, UnavailableError
+from service.names import OPERATION_TYPE, operation_name
 from service.store import Training
 
 BACKLOG = 64
@@ -16,23 +17,24 @@ class Subscription:
     """What one watcher has not seen yet."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Training | None] = asyncio.Queue(BACKLOG)
+        self._queue: asyncio.Queue[Training | GatewayError] = asyncio.Queue(BACKLOG)
 
-    def put(self, training: Training | None) -> None:
-        """Adds a message; None ends the subscription."""
+    def put(self, message: Training | GatewayError) -> None:
+        """Adds a message; an error ends the subscription."""
         if self._queue.full():
             self._queue.get_nowait()
-        self._queue.put_nowait(training)
+        self._queue.put_nowait(message)
 
     async def __aiter__(self) -> AsyncIterator[Training]:
         """Messages as they come.
 
         Raises:
             UnavailableError: the gateway shuts down.
+            NotFoundError: the operation was deleted.
         """
-        while (training := await self._queue.get()) is not None:
-            yield training
-        raise UnavailableError("the service is stopping; the training goes on later", "SHUTDOWN")
+        while not isinstance(message := await self._queue.get(), GatewayError):
+            yield message
+        raise message
 
 
 class TrainingEvents:
@@ -47,7 +49,7 @@ class TrainingEvents:
         """Everything published from now on. Read the stored state after subscribing, not before."""
         subscription = Subscription()
         if self._closed:
-            subscription.put(None)
+            subscription.put(_shutdown())
         self._subscriptions[operation_uid].add(subscription)
         try:
             yield subscription
@@ -67,9 +69,18 @@ class TrainingEvents:
         for subscription in self._subscriptions.get(training.operation.uid, ()):
             subscription.put(training)
 
+    def forget(self, operation_uid: str) -> None:
+        """Ends the subscriptions to an operation that was deleted."""
+        for subscription in self._subscriptions.pop(operation_uid, ()):
+            subscription.put(NotFoundError(OPERATION_TYPE, operation_name(operation_uid)))
+
     def close(self) -> None:
         """Ends all subscriptions, those to come included."""
         self._closed = True
         for subscriptions in self._subscriptions.values():
             for subscription in subscriptions:
-                subscription.put(None)
+                subscription.put(_shutdown())
+
+
+def _shutdown() -> UnavailableError:
+    return UnavailableError("the service is stopping; the training goes on later", "SHUTDOWN")

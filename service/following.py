@@ -21,11 +21,14 @@ async def follow(
     while True:
         with contextlib.suppress(UnavailableError):
             running = dispatcher.running
+            watched = events.watched - running
             # Nearly all still run, and need not be read in full.
             stopped = running - await operations.uids_in(OperationState.RUNNING)
-            found = await operations.get_all(stopped | (events.watched - running))
+            found = await operations.get_all(stopped | watched)
             for uid in found.keys() - dispatcher.running:
                 events.publish(found[uid])
+            for uid in watched - found.keys():  # a row is there before anybody can watch it
+                events.forget(uid)
             ended = [uid for uid in stopped if uid not in found or _cancelled(found[uid])]
             await asyncio.gather(*map(dispatcher.stop_job, ended))
         await asyncio.sleep(LOOK_SECONDS)

@@ -149,3 +149,26 @@ async def test_a_signal_drains_all_processes(
             assert info.reason == "SHUTDOWN"  # type: ignore[attr-defined]
     assert {line["process"] for line in gateway.events("stopped")} == {0, 1}
     assert not gateway.events("process_died")
+
+
+async def test_who_watches_hears_of_a_deletion_by_any_process(
+    start_gateway: Start, photo: bytes
+) -> None:
+    gateway = start_gateway(PROCESSES="2", **scripted("stall"))
+    await serving(gateway, 2)
+    async with connections(gateway) as clients:
+        name = await clients[0].train(photo, "ann")
+        await begun(clients[0])
+        watches = [each.watch(name) for each in clients]
+        await asyncio.gather(*map(anext, watches))
+        waits = [
+            each.operations.WaitOperation(operations_pb2.WaitOperationRequest(name=name))
+            for each in clients
+        ]
+        request = pb.DeleteIdentityRequest(name="identities/ann")
+        await clients[0].identities.DeleteIdentity(request)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*map(cut, watches))
+            ends = await asyncio.gather(*waits, return_exceptions=True)
+        codes = {end.code() for end in ends if isinstance(end, grpc.aio.AioRpcError)}
+        assert codes <= {grpc.StatusCode.NOT_FOUND}
