@@ -5,14 +5,23 @@
     checkpoints/<operation uid>          where a training on a cluster can go on
     probes/<uid>                         for a moment, whether all this works
 
-Blobs appear complete or not at all; only checkpoints are ever written again.
+Blobs appear complete or not at all; only checkpoints are ever written again. In a directory a
+writer that is killed leaves a part beside its blob, ``<name>#<number>``, which is in no listing.
 """
 
+import asyncio
+import contextlib
+import os
+import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import obstore
 import structlog
@@ -35,6 +44,7 @@ for three minutes.
 """
 SOURCES, ARTIFACTS, CHECKPOINTS = "sources/", "artifacts/", "checkpoints/"
 PROBES = "probes/"
+_PART = re.compile(r"(?P<blob>.+)#\d+")
 
 
 def source_key(identity_uid: str) -> str:
@@ -63,9 +73,12 @@ class BlobStore:
 
     def __init__(self, url: str, metrics: Metrics | None = None) -> None:
         self._seconds = (metrics or Metrics()).blob_seconds
+        self._directory = (
+            Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else None
+        )
         self._store: ObjectStore = (
             from_url(url, mkdir=True, automatic_cleanup=True)
-            if url.startswith("file:")
+            if self._directory
             else from_url(url, retry_config=RETRIES)
         )
 
@@ -97,9 +110,11 @@ class BlobStore:
         return data
 
     async def delete(self, key: str) -> None:
-        """Erases a blob; one that is not there is no error."""
+        """Erases a blob and its parts; one that is not there is no error."""
+        folder, _, name = key.rpartition("/")
         try:
             with self._call("delete"):
+                await self._erase_parts(folder, name)
                 await obstore.delete_async(self._store, key)
         except FileNotFoundError:
             return
@@ -113,8 +128,10 @@ class BlobStore:
         """Keys below a prefix, a whole path segment, and how many seconds old their blobs are."""
         with self._call("list"):
             found = await obstore.list(self._store, prefix).collect_async()
-        time = datetime.now(UTC)
-        return {str(item["path"]): (time - item["last_modified"]).total_seconds() for item in found}
+        present = datetime.now(UTC)
+        return {
+            str(item["path"]): (present - item["last_modified"]).total_seconds() for item in found
+        }
 
     async def erase_source(self, identity_uid: str) -> None:
         """Erases an identity's source image."""
@@ -122,9 +139,15 @@ class BlobStore:
 
     async def erase_artifacts(self, identity_uid: str, keep: str = "") -> None:
         """Erases what was learned of an identity, but for the blob ``keep``."""
+        await self.erase_parts(f"{ARTIFACTS}{identity_uid}")
         for key in await self.list(f"{ARTIFACTS}{identity_uid}/"):
             if key != keep:
                 await self.delete(key)
+
+    async def erase_parts(self, folder: str = "", min_age: float = 0.0) -> None:
+        """Erases what killed writers left below a folder, or anywhere, ``min_age`` seconds ago."""
+        with self._call("delete"):
+            await self._erase_parts(folder, min_age=min_age)
 
     async def probe(self) -> datetime:
         """Writes, reads and erases a blob; when it was written, by the storage's clock.
@@ -145,6 +168,10 @@ class BlobStore:
             raise DataLossError("stored data is damaged", "BLOB_DAMAGED")
         return result.meta["last_modified"]
 
+    async def _erase_parts(self, folder: str, name: str = "", min_age: float = 0.0) -> None:
+        if self._directory is not None:
+            await asyncio.to_thread(_erase_parts, self._directory / folder, name, min_age)
+
     @contextmanager
     def _call(self, operation: str) -> Iterator[None]:
         with timed(self._seconds, operation, UnavailableError):
@@ -156,3 +183,17 @@ class BlobStore:
                 log.error("blob_store_failed", **fault(error))
                 message = "the storage does not answer"
                 raise UnavailableError(message, "STORAGE_UNAVAILABLE") from error
+
+
+def _erase_parts(directory: Path, name: str, min_age: float) -> None:
+    """Of one blob, or of all if it has no name."""
+    newest = time.time() - min_age
+    for folder, _, files in os.walk(directory):
+        for file in files:
+            part = _PART.fullmatch(file)
+            if part is None or part["blob"] != (name or part["blob"]):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # its writer was quicker
+                path = Path(folder, file)
+                if path.stat().st_mtime <= newest:
+                    path.unlink()

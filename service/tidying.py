@@ -28,7 +28,9 @@ from service.store.records import UNDER_WAY
 log = structlog.get_logger()
 
 ACCEPTANCE_SECONDS = 300.0
-"""A source image so old without a row belongs to a request that will never be accepted."""
+"""A source image so old without a row belongs to a request that will never be accepted; and a part
+of a blob so old to a writer that was killed.
+"""
 
 SWEEP_SECONDS = 300.0
 
@@ -92,6 +94,7 @@ class Tidying:
         for uid in self._cache.uids:
             if await self._identities.get_by_uid(uid) is None:  # erased by another gateway
                 self._cache.forget(uid)
+        await self._blobs.erase_parts(min_age=ACCEPTANCE_SECONDS)
         sources = await self._blobs.ages(SOURCES)
         needed = await self._identities.uids_in(IdentityState.TRAINING)
         for key, age in sources.items():

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from identity import Identity, ServingBundle, digest
 from likeness.v1 import identity_service_pb2 as pb
-from service.blobs import BlobStore
+from service.blobs import BlobStore, artifact_key, source_key
 from service.decoding import clean, png
 from service.encryption import DamagedError, KeyMissingError, LocalKeys, seal, unseal
 from service.errors import DataLossError, UnavailableError
@@ -160,6 +160,26 @@ async def test_old_identities_are_erased_when_their_time_is_over(
     with contextlib.closing(sqlite3.connect(gateway.home / "likeness.db")) as database:
         told = database.execute("SELECT subject, outcome FROM audit WHERE action = 'Retention'")
         assert told.fetchall() == [("service", "OK")]
+
+
+async def test_what_a_killed_writer_left_goes_with_its_blob_or_in_time(tmp_path: Path) -> None:
+    def files() -> set[str]:
+        return {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+
+    blobs = BlobStore(tmp_path.as_uri())
+    kept, cut_off = artifact_key("ann", 1), "sources/bob#1"
+    for key in (kept, source_key("ann")):
+        await blobs.put(key, b"whole")
+    for part in ("sources/ann#1", "artifacts/ann/2#12", cut_off):
+        (tmp_path / part).write_bytes(b"half an image")
+    await blobs.erase_artifacts("ann", keep=kept)
+    await blobs.erase_source("ann")
+    assert files() == {kept, cut_off}
+    await blobs.erase_parts(min_age=60)  # somebody may still write it
+    assert files() == {kept, cut_off}
+    os.utime(tmp_path / cut_off, (0, 0))
+    await blobs.erase_parts(min_age=60)
+    assert files() == {kept}
 
 
 async def test_source_images_are_encrypted_with_the_first_key(

@@ -92,7 +92,12 @@ async def test_a_crash_between_two_steps_of_tidying_is_mended(
         gateway.kill()
         published = gateway.blobs()
         blobs = gateway.home / "blobs"
-        for left in (f"sources/{identity.uid}", "sources/nobody", f"artifacts/{identity.uid}/9"):
+        for left in (
+            f"sources/{identity.uid}",
+            "sources/nobody",
+            "sources/cut-off#1",
+            f"artifacts/{identity.uid}/9",
+        ):
             (blobs / left).parent.mkdir(exist_ok=True)
             (blobs / left).write_bytes(photo)
             os.utime(blobs / left, (0, 0))
