@@ -99,7 +99,12 @@ class WorkerProcess:
             )
             finished = await self._follow(events, report)
         except BaseException:
-            await asyncio.shield(self._stop(job.uid, events))
+            stopping = asyncio.create_task(self._stop(job.uid, events))
+            try:
+                await asyncio.shield(stopping)
+            except asyncio.CancelledError:  # while it stops for another reason
+                await asyncio.wait([stopping])
+                raise
             raise
         finally:
             del self._events[job.uid]

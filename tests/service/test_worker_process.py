@@ -11,9 +11,9 @@ import pytest
 
 from identity import Identity
 from service.backend_local import LocalBackend
-from service.jobs import Job
+from service.jobs import Job, WorkerBusyError
 from service.store import TrainingProgress
-from service.worker_process import WorkerProcess
+from service.worker_process import STOP_SECONDS, WorkerProcess
 from tests.service.gateway import scripted
 from trainer.process import DirectoryLock
 
@@ -75,6 +75,34 @@ async def test_a_job_that_is_cancelled_leaves_the_others_their_worker(loading: L
 async def test_with_its_only_job_the_worker_ends(loading: Loading) -> None:
     await cancel(await loading.train("unwanted"))
     assert loading.process.gone
+
+
+class Overtaken(Unheard):
+    """A report that is wanted no more, of a job that is cancelled at the same time."""
+
+    async def __call__(self, progress: TrainingProgress) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        raise RuntimeError
+
+
+async def test_a_job_that_is_stopped_for_two_reasons_leaves_the_others_their_worker(
+    tmp_path: Path,
+) -> None:
+    command = json.loads(scripted("stall")["JOBS__TRAINER"])
+    command += ["--base-model", "none", "--idle-seconds", "9", "--memory-limit", "9"]
+    process = await WorkerProcess.start(command)
+    unwanted, wanted = (Job(uid, 1, b"an image", "person", "default", 0) for uid in ("a", "b"))
+    other = asyncio.create_task(process.train(wanted, tmp_path / "b", Unheard()))
+    task = asyncio.create_task(process.train(unwanted, tmp_path / "a", Overtaken()))
+    await asyncio.wait([task])
+    assert task.cancelled()
+    ended, _ = await asyncio.wait([other], timeout=STOP_SECONDS + 0.5)
+    assert not ended
+    await process.kill()
+    with pytest.raises(WorkerBusyError):
+        await other
 
 
 async def test_a_directory_is_erased_as_soon_as_no_trainer_works_there(tmp_path: Path) -> None:
