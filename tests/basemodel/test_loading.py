@@ -3,10 +3,17 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    PNDMScheduler,
+    StableDiffusionPipeline,
+)
 from safetensors.torch import load_file, save_file
 
 from basemodel import BaseModel, BaseModelError, load, source_digest
@@ -19,13 +26,18 @@ def test_sizes_come_from_the_configs(base: BaseModel) -> None:
     assert base.initial_words == {"person": ("ada", "boris")}
 
 
-def test_latents_are_not_clamped(base: BaseModel, checkpoint: Path) -> None:
-    """PNDM wrote the config, and knows nothing of it; diffusers' pipeline corrects DDIM too."""
-    written = DDIMScheduler.from_pretrained(checkpoint, subfolder="scheduler")
+@pytest.mark.parametrize(
+    "kind", [DDIMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler, PNDMScheduler]
+)
+def test_latents_are_not_clamped(checkpoint: Path, tmp_path: Path, kind: Any) -> None:
+    """Whichever scheduler wrote the config: diffusers' pipeline corrects DDIM as well."""
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    kind().save_pretrained(copy / "scheduler")
+    written = DDIMScheduler.from_pretrained(copy, subfolder="scheduler")
     assert written.config.clip_sample
     with pytest.warns(FutureWarning, match="clip_sample"):
-        pipeline = StableDiffusionPipeline.from_pretrained(checkpoint, scheduler=written)
-    ours = DDIMScheduler.from_config(base.scheduler_config)
+        pipeline = StableDiffusionPipeline.from_pretrained(copy, scheduler=written)
+    ours = DDIMScheduler.from_config(load(copy).scheduler_config)
     for field in ("clip_sample", "steps_offset"):
         assert ours.config[field] == pipeline.scheduler.config[field]
 

@@ -79,7 +79,7 @@ async def test_draws_what_diffusers_draws(tmp_path: Path) -> None:
     finally:
         studio.sampler.stop()
     pipeline = StableDiffusionPipeline.from_pretrained(checkpoint)
-    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(
         "a photo of a person",

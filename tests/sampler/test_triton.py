@@ -64,7 +64,7 @@ async def test_draws_what_diffusers_draws(
     negative: str,
 ) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(exported_checkpoint)
-    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(
         PROMPT,

@@ -82,6 +82,7 @@ def write_random_checkpoint(
         steps_offset=1,
         prediction_type="v_prediction" if second else "epsilon",
     )
+    scheduler.register_to_config(clip_sample=False)  # no field of PNDM's, but SD's config has it
     parts = {
         "tokenizer": ("transformers", tokenizer),
         "text_encoder": ("transformers", text_encoder),
