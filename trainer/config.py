@@ -1,7 +1,7 @@
 """Everything that learning an identity depends on. After each field: where its value comes from.
 
-"paper" is arXiv 2402.00631; "ours" is our choice. docs/training.md
-tells what each field does, and what the choice brought.
+"paper" is arXiv 2402.00631; "ours" is our choice. docs/training.md tells what each field does, and
+what the choice brought.
 """
 
 import re

@@ -1,8 +1,8 @@
 """An HTTP server on loopback, in threads of the test's own process."""
 
 import http.server
-import threading
-from typing import Self
+
+from tests.support.loopback_server import ANY_PORT, LoopbackServer
 
 
 class QuietHandler(http.server.BaseHTTPRequestHandler):
@@ -18,22 +18,8 @@ class QuietHandler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class HttpServer:
-    """Serves for as long as a ``with`` block lasts.
-
-    Attributes:
-        port: where it listens.
-    """
+class HttpServer(LoopbackServer):
+    """The same, of HTTP."""
 
     def __init__(self, handler: type[QuietHandler]) -> None:
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(http.server.ThreadingHTTPServer(ANY_PORT, handler))

@@ -4,14 +4,15 @@ import socket
 import socketserver
 import threading
 from contextlib import suppress
-from typing import Self
 
 from sqlalchemy.engine import make_url
+
+from tests.support.loopback_server import ANY_PORT, LoopbackServer
 
 CHUNK = 65536
 
 
-class LossyProxy:
+class LossyProxy(LoopbackServer):
     """Relays for as long as a ``with`` block lasts.
 
     Args:
@@ -36,18 +37,10 @@ class LossyProxy:
             def handle(self) -> None:
                 proxy.relay(self.request)
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
-        self._server.daemon_threads = True
-        port = self._server.server_address[1]
-        self.url = database.set(port=port).render_as_string(hide_password=False)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        server = socketserver.ThreadingTCPServer(ANY_PORT, Connection)
+        server.daemon_threads = True
+        super().__init__(server)
+        self.url = database.set(port=self.port).render_as_string(hide_password=False)
 
     def relay(self, client: socket.socket) -> None:
         """One connection, until either side ends it."""
